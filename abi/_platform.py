@@ -1,0 +1,102 @@
+"""Where does this run? The only module that asks.
+
+Everything that differs between CPython on a server, a small device and Pyodide in a
+browser tab is a function here, so that the rest of the core reads the same everywhere.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+__all__ = [
+    "IN_PYODIDE",
+    "available_memory",
+    "cpu_count",
+    "describe",
+    "has_blas",
+    "map_file",
+    "peak_memory",
+]
+
+IN_PYODIDE = sys.platform == "emscripten"
+
+_WASM_HEAP_LIMIT = 4 << 30  # Pyodide is built with MAXIMUM_MEMORY=4GB
+
+
+def has_blas() -> bool:
+    """Whether NumPy's matrix product calls a BLAS (Pyodide's NumPy has none)."""
+    return not IN_PYODIDE
+
+
+def cpu_count() -> int:
+    """CPUs this process may use, affinity respected."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def available_memory() -> int | None:
+    """Bytes that can be allocated without swapping; None where nothing tells."""
+    if IN_PYODIDE:
+        return _WASM_HEAP_LIMIT
+    limits = [n for n in (_meminfo_available(), _cgroup_available()) if n is not None]
+    return min(limits) if limits else None
+
+
+def peak_memory() -> int | None:
+    """Largest resident size of this process so far, in bytes; None where nothing tells."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024 or None
+
+
+def map_file(file: IO[bytes]) -> memoryview:
+    """The whole of an open binary file as read-only bytes, mapped where that works.
+
+    Raises
+    ------
+    OSError
+        If the file can be neither mapped nor read.
+    """
+    try:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError, AttributeError):
+        # No file number (BytesIO), an empty file, a pipe, or a file system without mmap.
+        return memoryview(file.read()).toreadonly()
+
+
+def describe() -> dict[str, str]:
+    """Name and version of the platform, for reports."""
+    return {
+        "python": sys.version.split()[0],
+        "platform": sys.platform,
+        "machine": os.uname().machine if hasattr(os, "uname") else "unknown",
+    }
+
+
+def _meminfo_available() -> int | None:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def _cgroup_available() -> int | None:
+    root = Path("/sys/fs/cgroup")
+    try:
+        limit = int((root / "memory.max").read_text())
+        return max(0, limit - int((root / "memory.current").read_text()))
+    except (OSError, ValueError):  # no cgroup v2, or the limit is "max"
+        return None
+

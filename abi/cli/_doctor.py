@@ -1,0 +1,46 @@
+"""Say what is here: versions, memory, and every kernel set with why it is or is not used."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from abi.cli._common import add_json, print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    report = _report()
+    if args.json:
+        print_json(report)
+        return
+    for key in ("abi", "numpy", "python", "platform", "machine", "cpus", "blas"):
+        print(f"{key:10} {report[key]}")
+    memory = report["available_memory_bytes"]
+    print(f"{'memory':10} {'unknown' if memory is None else f'{memory / 2**30:.1f} GiB available'}")
+    for kernel in report["kernels"]:
+        state = "usable" if kernel["reason"] is None else f"not usable: {kernel['reason']}"
+        mark = "*" if kernel["name"] == report["selected"] else " "
+        print(f"kernels {mark} {kernel['name']:8} {state}")
+
+
+def _report() -> dict[str, Any]:
+    import numpy as np
+
+    import abi
+    from abi import _platform
+    from abi.kernels import candidates, select
+
+    return {
+        "abi": abi.__version__,
+        "numpy": np.__version__,
+        **_platform.describe(),
+        "cpus": _platform.cpu_count(),
+        "blas": _platform.has_blas(),
+        "available_memory_bytes": _platform.available_memory(),
+        "selected": select().name,
+        "kernels": [{"name": c.name, "reason": c.reason} for c in candidates()],
+    }

@@ -1,0 +1,299 @@
+"""`abi.load` and `abi.Model`: a file's tokeniser and network behind one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.errors import ContextLengthError, InputError
+from abi.generate._chat import render_chat
+from abi.generate._generation import Cancel, Generation, Request, prefill, run
+from abi.generate._sampling import make_sampler
+from abi.gguf import GGUFFile, Source, read
+from abi.kernels import NumpyKernels, select
+from abi.model import Config, Progress, Transformer, load_transformer
+from abi.tokenizer import StreamDecoder, Tokenizer
+
+__all__ = ["Model", "load", "model_path"]
+
+_N_BATCH = 512  # prompt tokens a block: past it the products gain nothing
+
+
+def load(
+    source: Source | None = None,
+    *,
+    n_ctx: int | None = None,
+    weights: str = "auto",
+    kernels: str | None = None,
+    n_batch: int = _N_BATCH,
+    tokenizer_pre: str | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    source : path, open binary file or bytes, optional
+        A GGUF file; None takes the tiny model that ships with the package.
+    n_ctx : int, optional
+        Positions of the context window; None takes what the model was trained with.
+    weights : {"auto", "float32", "blocks"}
+        Expand quantised weights once (fast, 4 bytes a weight) or a part at each use (slow,
+        the file's own size); "auto" expands if that takes at most 60% of the free memory.
+    kernels : str, optional
+        Name of the kernels; None as `abi.kernels.select` decides.
+    n_batch : int
+        Prompt tokens processed at a time.
+    tokenizer_pre : str, optional
+        Pre-tokeniser to use instead of the one that the file names.
+    progress : callable, optional
+        Called with the bytes of weights read so far and in all.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FormatError
+        If the file is malformed.
+    UnsupportedError
+        If the file is well formed but its architecture, tokeniser or tensor types are not
+        supported.
+    InputError
+        If an option is out of range.
+    KernelError
+        If the kernels were asked for by name and cannot be used.
+
+    Examples
+    --------
+    >>> import abi
+    >>> abi.load().config.arch.name
+    'llama'
+    """
+    if n_batch < 1 or (n_ctx is not None and n_ctx < 1):
+        raise InputError(f"n_batch and n_ctx must be positive, got {n_batch} and {n_ctx}")
+    file = read(model_path() if source is None else source)
+    transformer = load_transformer(file, select(kernels), weights=weights, progress=progress)
+    tokenizer = Tokenizer.from_metadata(file.metadata, pre=tokenizer_pre)
+    if len(tokenizer) > transformer.n_vocab:
+        raise InputError(
+            f"{file.source}: {len(tokenizer)} tokens but embeddings for {transformer.n_vocab}"
+        )
+    return Model(file, transformer, tokenizer, n_ctx or transformer.config.n_ctx_train, n_batch)
+
+
+class Model:
+    """A loaded model; made by `abi.load`.
+
+    Attributes
+    ----------
+    tokenizer : Tokenizer
+    config : Config
+    kernels : NumpyKernels
+    metadata : mapping
+        Of the file.
+    weights : str
+        "float32" or "blocks".
+    n_ctx : int
+    """
+
+    def __init__(
+        self,
+        file: GGUFFile,
+        transformer: Transformer,
+        tokenizer: Tokenizer,
+        n_ctx: int,
+        n_batch: int,
+    ) -> None:
+        self.tokenizer, self.n_ctx, self.n_batch = tokenizer, n_ctx, n_batch
+        self.transformer = transformer
+        self.metadata: Mapping[str, Any] = file.metadata
+
+    @property
+    def config(self) -> Config:
+        return self.transformer.config
+
+    @property
+    def kernels(self) -> NumpyKernels:
+        return self.transformer.kernels
+
+    @property
+    def weights(self) -> str:
+        return self.transformer.weights
+
+    def logits(
+        self, ids: Sequence[int], *, all: bool = False, cancel: Cancel | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Scores of the next token.
+
+        Parameters
+        ----------
+        ids : sequence of int
+            T tokens.
+        all : bool
+            After every token instead of the last.
+        cancel : callable, optional
+            Asked before each block of `n_batch` tokens; true raises `Cancelled`.
+
+        Returns
+        -------
+        (n_vocab,) float32, or (T, n_vocab) with `all`
+
+        Raises
+        ------
+        InputError
+            If `ids` is empty or holds an unknown token.
+        ContextLengthError
+            If there are more tokens than the context window holds.
+        """
+        self._check_prompt(ids, 0)
+        cache = self.transformer.new_cache(n_ctx=self.n_ctx)
+        logits = prefill(
+            self.transformer, cache, ids, self.n_batch, cancel or _never, all_logits=all
+        )
+        return logits if all else logits[-1]
+
+    def generate(
+        self,
+        prompt: str | bytes | Sequence[int] = "",
+        *,
+        max_tokens: int | None = None,
+        temperature: float = 0.8,
+        top_k: int = 40,
+        top_p: float = 0.95,
+        min_p: float = 0.05,
+        seed: int | None = None,
+        stop: str | Sequence[str] = (),
+        stop_tokens: Sequence[int] = (),
+        parse_special: bool = False,
+        cancel: Cancel | None = None,
+        progress: Progress | None = None,
+    ) -> Generation:
+        """Continue a prompt.
+
+        Parameters
+        ----------
+        prompt : str, bytes or sequence of int
+            Text, or tokens that are used as they are.
+        max_tokens : int, optional
+            At most so many; None goes on to the end of the text or of the context window.
+        temperature, top_k, top_p, min_p, seed
+            As `make_sampler` takes them; temperature 0 is greedy.
+        stop : str or sequence of str
+            Texts that end the generation and are left out of it.
+        stop_tokens : sequence of int
+            Tokens that end it, beside the model's own end tokens.
+        parse_special : bool
+            Read control tokens in the text of the prompt.
+        cancel : callable, optional
+            Asked before each token and each block of the prompt; true ends the generation.
+        progress : callable, optional
+            Called after each block of the prompt with its tokens so far and in all.
+
+        Returns
+        -------
+        Generation
+            An iterator of pieces of text. Nothing runs before the first is asked for.
+
+        Raises
+        ------
+        ContextLengthError
+            If the prompt and `max_tokens` do not fit in the context window.
+        InputError
+            If the prompt is empty and the model has no start token, or an option is out of
+            range.
+
+        Examples
+        --------
+        >>> import abi
+        >>> len(abi.load().generate("Once upon a time", max_tokens=4, seed=1).read()) > 0
+        True
+        """
+        if isinstance(prompt, str | bytes):
+            ids = self.tokenizer.encode(prompt, parse_special=parse_special)
+        else:
+            ids = [int(i) for i in prompt]
+        if max_tokens is not None and max_tokens < 0:
+            raise InputError(f"max_tokens={max_tokens}: expected 0 or above")
+        self._check_prompt(ids, max_tokens or 0)
+        # The last token needs no position: nothing is computed from it.
+        room = self.n_ctx - len(ids) + 1
+        request = Request(
+            max_tokens=room if max_tokens is None else max_tokens,
+            fills_context=max_tokens is None,
+            sampler=make_sampler(
+                temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed
+            ),
+            stop=[stop] if isinstance(stop, str) else list(stop),
+            end_tokens=self.tokenizer.vocab.eog | frozenset(stop_tokens),
+            cancel=cancel,
+            n_batch=self.n_batch,
+            progress=progress,
+        )
+        decoder = StreamDecoder(self.tokenizer, at_start=all(i == self.tokenizer.bos for i in ids))
+        cache = self.transformer.new_cache(n_ctx=self.n_ctx)
+        generation = Generation(prompt_tokens=ids)
+        generation._pieces = run(generation, self.transformer, cache, decoder, request)
+        return generation
+
+    def chat(
+        self, messages: Sequence[Mapping[str, Any]], *, stream: bool = False, **options: Any
+    ) -> Generation | str:
+        """Answer a conversation, by the model's own chat template.
+
+        Parameters
+        ----------
+        messages : sequence of mapping
+            With "role" and "content".
+        stream : bool
+            Return the `Generation` instead of its whole text.
+        **options
+            As `generate` takes them.
+
+        Raises
+        ------
+        InputError
+            If the model has no chat template, or it refuses the messages.
+        """
+        template = self.metadata.get("tokenizer.chat_template")
+        if not isinstance(template, str):
+            raise InputError(
+                "the model has no chat template (tokenizer.chat_template); "
+                "use generate() with a prompt of your own"
+            )
+        texts = self.tokenizer.vocab.texts
+        names = {f"{n}_token": texts[i] for n, i in self.tokenizer.vocab.special.items()}
+        prompt = render_chat(template, messages, **names)
+        ids = self.tokenizer.encode(prompt, parse_special=True)
+        bos = self.tokenizer.bos
+        if bos is not None and ids[:2] == [bos, bos]:
+            ids = ids[1:]  # the template wrote a start token of its own
+        generation = self.generate(ids, **options)
+        return generation if stream else generation.read()
+
+    def _check_prompt(self, ids: Sequence[int], max_tokens: int) -> None:
+        if not len(ids):
+            raise InputError("the prompt has no tokens; give a text, or a start token id")
+        total = len(ids) + max(0, max_tokens - 1)
+        if total > self.n_ctx:
+            raise ContextLengthError(
+                f"prompt of {len(ids)} tokens and {max_tokens} to generate need {total} "
+                f"positions, the context has {self.n_ctx}; shorten one or load with n_ctx={total}",
+                n_tokens=total,
+                n_ctx=self.n_ctx,
+            )
+
+
+def model_path() -> Path:
+    """Where the tiny model that ships with the package lies."""
+    return Path(str(files("abi") / "data" / "tiny.gguf"))
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,26 @@
+"""The kernel seam: everything that computes goes through one object.
+
+`NumpyKernels` is the reference, the protocol and the fallback in one class. A host
+accelerator subclasses it and overrides what it does faster; a device accelerator overrides
+every method that makes or takes arrays.
+"""
+
+from abi.kernels._numpy import NumpyKernels
+from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
+from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Step, Weight
+
+__all__ = [
+    "REGISTRY",
+    "Array",
+    "Candidate",
+    "KVLayer",
+    "Layer",
+    "NumpyKernels",
+    "Span",
+    "Spec",
+    "Step",
+    "Weight",
+    "candidates",
+    "select",
+    "use",
+]

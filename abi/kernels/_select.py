@@ -1,0 +1,94 @@
+"""Choosing kernels: `use("native")` > `ABI_KERNELS=native` > the first available."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+
+from abi.errors import KernelError
+from abi.kernels._numpy import NumpyKernels
+
+__all__ = ["REGISTRY", "Candidate", "candidates", "select", "use"]
+
+# In the order of automatic choice; what is not installed is passed over.
+REGISTRY: dict[str, str] = {
+    "native": "abi_accel.native:NativeKernels",
+    "numpy": "abi.kernels._numpy:NumpyKernels",
+}
+
+_CURES = {"native": "pip install abi-accel"}
+
+_chosen: str | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kernel set and, where it cannot be used, the reason."""
+
+    name: str
+    reason: str | None
+
+
+def use(name: str | None) -> None:
+    """Choose the kernels of models loaded from now on; None returns to automatic choice.
+
+    Raises
+    ------
+    KernelError
+        If these kernels are unknown or cannot be used here.
+    """
+    global _chosen
+    if name is not None:
+        _instance(name)
+    _chosen = name
+
+
+def select(name: str | None = None) -> NumpyKernels:
+    """The kernels to compute with.
+
+    Parameters
+    ----------
+    name : str, optional
+        Overrides `use` and the environment variable `ABI_KERNELS`.
+
+    Raises
+    ------
+    KernelError
+        If kernels were asked for by name and cannot be used here, with the reason.
+    """
+    wanted = name or _chosen or os.environ.get("ABI_KERNELS")
+    if wanted and wanted != "auto":
+        return _instance(wanted)
+    usable = (c.name for c in candidates() if c.reason is None)
+    return _instance(next(usable))
+
+
+def candidates() -> list[Candidate]:
+    """Every known kernel set in the order of automatic choice, with why it is not usable."""
+    return [Candidate(name, _reason(name)) for name in REGISTRY]
+
+
+def _class(name: str) -> type[NumpyKernels]:
+    module, _, attribute = REGISTRY[name].partition(":")
+    found: type[NumpyKernels] = getattr(import_module(module), attribute)
+    return found
+
+
+def _reason(name: str) -> str | None:
+    try:
+        return _class(name).available()
+    except ImportError as error:
+        cure = _CURES.get(name)
+        return f"{error}; {cure}" if cure else str(error)
+
+
+@lru_cache(maxsize=None)
+def _instance(name: str) -> NumpyKernels:
+    if name not in REGISTRY:
+        raise KernelError(f"unknown kernels {name!r}; expected one of {', '.join(REGISTRY)}")
+    reason = _reason(name)
+    if reason is not None:
+        raise KernelError(f"kernels {name!r} cannot be used here: {reason}")
+    return _class(name)()

@@ -1,0 +1,105 @@
+"""Codecs by name, and decoding and encoding of whole arrays through them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.errors import InputError, UnsupportedError
+from abi.quant._float import BF16, F16, F32
+from abi.quant._simple import Q4_0, Q8_0
+from abi.quant._types import TYPES
+
+__all__ = ["CODECS", "Codec", "codec", "decode", "encode"]
+
+_ENCODE_BLOCKS = 1 << 15  # blocks a step, so that temporaries stay within the cache
+
+
+class Codec(Protocol):
+    """One format: blocks of bytes to float32 and back."""
+
+    name: str
+
+    def decode(self, blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Blocks `(n, type_size) uint8` to values `(n, block_size) float32`."""
+
+    def encode(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """Values `(n, block_size) float32` to blocks `(n, type_size) uint8`."""
+
+
+CODECS: dict[str, Codec] = {c.name: c for c in (F32(), F16(), BF16(), Q8_0(), Q4_0())}
+
+
+def codec(name: str) -> Codec:
+    """The codec of a tensor type.
+
+    Raises
+    ------
+    UnsupportedError
+        If the type is unknown or has no codec.
+    """
+    found = CODECS.get(name)
+    if found is None:
+        known = "known to GGUF but not supported yet" if name in TYPES else "unknown"
+        raise UnsupportedError(f"tensor type {name} is {known}; supported: {', '.join(CODECS)}")
+    return found
+
+
+def decode(raw: npt.NDArray[np.uint8], type_name: str) -> npt.NDArray[np.float32]:
+    """Expand the bytes of whole blocks.
+
+    Parameters
+    ----------
+    raw : (n * type_size,) uint8
+    type_name : str
+
+    Returns
+    -------
+    (n * block_size,) float32
+        A view where the format is float32 already.
+    """
+    blocks = raw.reshape(-1, TYPES[type_name].type_size)
+    return codec(type_name).decode(blocks).reshape(-1)
+
+
+def encode(values: npt.ArrayLike, type_name: str) -> npt.NDArray[np.uint8]:
+    """Quantise an array whose last dimension is a whole number of blocks.
+
+    Parameters
+    ----------
+    values : (..., k * block_size) float32
+    type_name : str
+
+    Returns
+    -------
+    (n,) uint8
+        The blocks, in the array's row-major order.
+
+    Raises
+    ------
+    InputError
+        If the last dimension is not a multiple of the block.
+    UnsupportedError
+        If the type has no codec.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encode(np.full((1, 32), 1.0), "Q8_0").nbytes
+    34
+    """
+    chosen, info = codec(type_name), TYPES[type_name]
+    array = np.asarray(values, np.float32)
+    row = array.shape[-1] if array.ndim else 1
+    if row % info.block_size:
+        raise InputError(
+            f"row of {row} is not a multiple of the {type_name} block ({info.block_size})"
+        )
+    rows = np.ascontiguousarray(array).reshape(-1, info.block_size)
+    out = np.empty((len(rows), info.type_size), np.uint8)
+    for start in range(0, len(rows), _ENCODE_BLOCKS):
+        stop = start + _ENCODE_BLOCKS
+        out[start:stop] = chosen.encode(rows[start:stop])
+    return out.reshape(-1)

@@ -1,0 +1,56 @@
+"""Plain floating-point formats: one element a block, nothing shared.
+
+F32 and F16 are IEEE little endian; BF16 is the upper half of an F32, rounded to nearest even
+with NaNs kept quiet, as ggml_compute_fp32_to_bf16 does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BF16", "F16", "F32"]
+
+U8 = npt.NDArray[np.uint8]
+F32Array = npt.NDArray[np.float32]
+
+
+class F32:
+    """32-bit floats; decoding is a view."""
+
+    name = "F32"
+
+    def decode(self, blocks: U8) -> F32Array:
+        return blocks.view("<f4")
+
+    def encode(self, values: F32Array) -> U8:
+        return np.ascontiguousarray(values, "<f4").view(np.uint8)
+
+
+class F16:
+    """16-bit floats; values past 65504 become infinite, as in ggml."""
+
+    name = "F16"
+
+    def decode(self, blocks: U8) -> F32Array:
+        return blocks.view("<f2").astype(np.float32)
+
+    def encode(self, values: F32Array) -> U8:
+        with np.errstate(over="ignore"):
+            return values.astype("<f2").view(np.uint8)
+
+
+class BF16:
+    """The upper 16 bits of a 32-bit float."""
+
+    name = "BF16"
+
+    def decode(self, blocks: U8) -> F32Array:
+        return (blocks.view("<u2").astype(np.uint32) << 16).view(np.float32)
+
+    def encode(self, values: F32Array) -> U8:
+        bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+        rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
+        quiet_nan = (bits >> 16) | 0x40
+        is_nan = (bits & 0x7FFFFFFF) > 0x7F800000
+        return np.where(is_nan, quiet_nan, rounded).astype("<u2").view(np.uint8)

@@ -1,0 +1,19 @@
+"""Tokenisers: text to token ids and back, exactly as llama.cpp does it.
+
+SentencePiece ("llama") and byte-level BPE ("gpt2"), made from a metadata mapping and not
+from a file, so they can be used and tested alone.
+"""
+
+from abi.tokenizer._pretokenizer import PRETOKENIZERS, PreTokenizer
+from abi.tokenizer._stream import StreamDecoder
+from abi.tokenizer._tokenizer import Tokenizer
+from abi.tokenizer._vocab import TokenType, Vocab
+
+__all__ = [
+    "PRETOKENIZERS",
+    "PreTokenizer",
+    "StreamDecoder",
+    "TokenType",
+    "Tokenizer",
+    "Vocab",
+]

@@ -1,0 +1,74 @@
+"""What is compared with llama.cpp: the same prompts, models and strings on both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from abi.gguf import read, write
+from abi.quant import Tensor
+from tests.synthetic import LlamaShape
+
+__all__ = [
+    "DATA", "N_STRINGS", "PROMPTS", "SHAPES", "STORIES", "digest", "random_ids", "requantize",
+    "stories_path",
+]  # fmt: skip
+
+DATA = Path(__file__).parent.parent / "data"
+STORIES = "stories260K-f32.gguf"
+N_STRINGS = 20_000
+
+PROMPTS = (
+    "Once upon a time",
+    "Lily and her dog went to the park. They saw a big, red ball and",
+    "Tom was sad because he lost his toy. His mom said, \"Don't worry! We can find it.\"",
+    "A small bird\n\nlived in a tree. It liked to sing — every day, 7 songs: ünïcödé 🐦!",
+)
+
+_YARN = {
+    "llama.rope.scaling.type": "yarn",
+    "llama.rope.scaling.factor": 4.0,
+    "llama.rope.scaling.original_context_length": 64,
+}
+SHAPES = {  # random models, one for each thing the forward pass can differ in
+    "plain": LlamaShape(),
+    "one-kv-head": LlamaShape(n_head=8, n_head_kv=1, tied=False),
+    "rope-base": LlamaShape(extra={"llama.rope.freq_base": 500000.0}),
+    "rope-linear": LlamaShape(
+        extra={"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 2.0}
+    ),
+    "rope-yarn": LlamaShape(n_head=2, n_head_kv=2, extra=_YARN),
+    "rope-factors": LlamaShape(rope_factors=True),
+    "head-dim": LlamaShape(key_length=32),
+}
+
+
+def stories_path() -> Path:
+    """The trained model of `../shared/models`, which is not part of the repository."""
+    return Path(__file__).parents[2].parent / "shared" / "models" / STORIES
+
+
+def random_ids(n: int = 24) -> list[int]:
+    """Token ids for the random models."""
+    return np.random.default_rng(7).integers(3, 320, n).tolist()
+
+
+def requantize(source: Path, target: Path, type_name: str) -> None:
+    """Every matrix whose rows are whole blocks in another type; the rest as it is."""
+    file = read(source)
+    tensors = [
+        Tensor.from_array(t.name, t.to_float32(), type_name)
+        if len(t.shape) == 2 and t.shape[-1] % 32 == 0
+        else t
+        for t in file.tensors.values()
+    ]
+    write(target, file.metadata, tensors)
+
+
+def digest(ids: list[int]) -> int:
+    """32 bits of a token list: FNV-1a over its numbers."""
+    value = 0x811C9DC5
+    for i in ids:
+        value = (value ^ i) * 0x01000193 & 0xFFFFFFFF
+    return value

@@ -1,0 +1,127 @@
+"""Random models of a given shape, made by our own writer: for benchmarks and comparisons."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from abi.gguf import write
+from abi.quant import TYPES, Tensor, encode
+
+__all__ = ["BENCH_110M", "TINYLLAMA", "LlamaShape", "llama_bytes", "write_llama"]
+
+
+@dataclass(frozen=True)
+class LlamaShape:
+    """Sizes of a llama; the defaults are small enough for any test."""
+
+    n_vocab: int = 320
+    n_embd: int = 64
+    n_layer: int = 2
+    n_head: int = 4
+    n_head_kv: int = 2
+    n_ff: int = 96
+    n_ctx: int = 256
+    tied: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    rope_factors: bool = False
+    key_length: int | None = None
+
+    @property
+    def head_dim(self) -> int:
+        return self.key_length or self.n_embd // self.n_head
+
+    @property
+    def n_params(self) -> int:
+        heads = 2 * self.head_dim * (self.n_head + self.n_head_kv)
+        layer = self.n_embd * (heads + 3 * self.n_ff)
+        return self.n_layer * layer + self.n_vocab * self.n_embd * (1 if self.tied else 2)
+
+
+BENCH_110M = LlamaShape(32000, 768, 12, 12, 12, 2048, 1024)
+TINYLLAMA = LlamaShape(32000, 2048, 22, 32, 4, 5632, 2048, tied=False)
+
+
+def write_llama(
+    target: str | Path | IO[bytes], shape: LlamaShape, type_name: str = "F32", seed: int = 0
+) -> None:
+    """Write a llama with random weights, made one tensor at a time.
+
+    Values are scaled so that activations stay near 1, as in a trained model.
+    """
+    names = [("token_embd.weight", (shape.n_vocab, shape.n_embd), type_name)]
+    q, kv = shape.head_dim * shape.n_head, shape.head_dim * shape.n_head_kv
+    matrices = {
+        "attn_q": (q, shape.n_embd),
+        "attn_k": (kv, shape.n_embd),
+        "attn_v": (kv, shape.n_embd),
+        "attn_output": (shape.n_embd, q),
+        "ffn_gate": (shape.n_ff, shape.n_embd),
+        "ffn_up": (shape.n_ff, shape.n_embd),
+        "ffn_down": (shape.n_embd, shape.n_ff),
+    }
+    for i in range(shape.n_layer):
+        names += [(f"blk.{i}.{n}.weight", (shape.n_embd,), "F32") for n in ("attn_norm", "ffn_norm")]
+        names += [(f"blk.{i}.{n}.weight", s, type_name) for n, s in matrices.items()]
+    names.append(("output_norm.weight", (shape.n_embd,), "F32"))
+    if not shape.tied:
+        names.append(("output.weight", (shape.n_vocab, shape.n_embd), type_name))
+    tensors = [_tensor(*row, seed=(seed, i)) for i, row in enumerate(names)]
+    if shape.rope_factors:
+        factors = np.linspace(1, 8, shape.head_dim // 2)
+        tensors.append(Tensor.from_array("rope_freqs.weight", factors))
+    write(target, _metadata(shape), tensors)
+
+
+def llama_bytes(shape: LlamaShape, type_name: str = "F32", seed: int = 0) -> bytes:
+    """The same, in memory."""
+    out = io.BytesIO()
+    write_llama(out, shape, type_name, seed)
+    return out.getvalue()
+
+
+def _tensor(name: str, shape: tuple[int, ...], type_name: str, seed: tuple[int, int]) -> Tensor:
+    def make() -> np.ndarray[Any, np.dtype[np.uint8]]:
+        values = np.random.default_rng(seed).standard_normal(shape, np.float32)
+        if len(shape) == 1:
+            values = 1 + values / 10
+        elif name != "token_embd.weight":
+            values /= np.float32(shape[-1] ** 0.5)
+        return encode(values, type_name)
+
+    return Tensor(name, shape, TYPES[type_name], make)
+
+
+def _metadata(shape: LlamaShape) -> dict[str, Any]:
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
+    pieces += ["\u2581", *map(chr, range(0x21, 0x7F))]
+    pieces += [f"\u2581{i}" for i in range(shape.n_vocab)]
+    types = [2, 3, 3, *[6] * 256, *[1] * shape.n_vocab][: shape.n_vocab]
+    metadata = {
+        "general.architecture": "llama",
+        "general.name": "random",
+        "llama.context_length": shape.n_ctx,
+        "llama.embedding_length": shape.n_embd,
+        "llama.block_count": shape.n_layer,
+        "llama.feed_forward_length": shape.n_ff,
+        "llama.attention.head_count": shape.n_head,
+        "llama.attention.head_count_kv": shape.n_head_kv,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5,
+        "llama.attention.key_length": shape.head_dim,
+        "llama.attention.value_length": shape.head_dim,
+        "llama.rope.dimension_count": shape.head_dim,
+        "llama.vocab_size": shape.n_vocab,
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": pieces[: shape.n_vocab],
+        "tokenizer.ggml.scores": -np.arange(shape.n_vocab, dtype=np.float32),
+        "tokenizer.ggml.token_type": np.array(types, np.int32),
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+        "tokenizer.ggml.unknown_token_id": 0,
+    }
+    return metadata | dict(shape.extra)

@@ -126,7 +126,7 @@ class NumpyKernels:
             arXiv 2104.09864.
         """
         n_rot = 2 * cis.shape[1]
-        heads = x.reshape(len(x), -1, head_dim)  # (T, H, D)
+        heads = x.reshape(len(x), x.shape[1] // head_dim, head_dim)  # (T, H, D)
         out = heads.copy()
         turn = np.ascontiguousarray(cis).view(np.complex64)[:, None, :, 0]  # (T, 1, n_rot/2)
         if neox:

@@ -77,7 +77,7 @@ class _Keys:
     def size(self, key: str, default: int | None = None) -> int:
         """A positive integer."""
         name, value = self._get(key, default)
-        if hasattr(value, "__len__"):
+        if hasattr(value, "__len__") and not isinstance(value, str):
             raise UnsupportedError(f"{name}: one value a layer is not supported yet")
         if not isinstance(value, int) or not 0 < value < _LIMIT:
             raise FormatError(f"expected a positive integer, got {value!r}", field=name)

@@ -56,8 +56,7 @@ def load_transformer(
     if weights not in WEIGHTS:
         raise InputError(f"weights={weights!r}: expected one of {', '.join(WEIGHTS)}")
     config = Config.from_metadata(file.metadata)
-    shapes = dict(_shapes(config, _n_vocab(file, config)))
-    _check(file, shapes)
+    shapes = _check(file, _shapes(config, _n_vocab(file, config)))
     mode = _choose(file) if weights == "auto" else weights
     packed: dict[str, Weight] = {}
     done = 0
@@ -108,8 +107,13 @@ def _shapes(c: Config, n_vocab: int) -> Iterator[tuple[str, tuple[int, ...]]]:
 _OPTIONAL = ("output.weight", "rope_freqs.weight")  # tied to token_embd; no scaling factors
 
 
-def _check(file: GGUFFile, shapes: dict[str, tuple[int, ...]]) -> None:
-    for name, shape in shapes.items():
+def _check(
+    file: GGUFFile, expected: Iterator[tuple[str, tuple[int, ...]]]
+) -> dict[str, tuple[int, ...]]:
+    """The shapes expected, all found; raises at the first that is not."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in expected:
+        shapes[name] = shape
         tensor = file.tensors.get(name)
         if tensor is None:
             if name in _OPTIONAL:
@@ -126,6 +130,7 @@ def _check(file: GGUFFile, shapes: dict[str, tuple[int, ...]]) -> None:
             f"{file.source}: tensor {extra[0]}{more} is not used by architecture {arch!r} here; "
             "the result would differ from the model's, so it is refused"
         )
+    return shapes
 
 
 def _choose(file: GGUFFile) -> str:

@@ -73,6 +73,7 @@ def _f16_bytes(scale: F32Array) -> U8:
 
 
 def _inverse(scale: F32Array) -> F32Array:
-    zero = np.zeros_like(scale)
-    with np.errstate(over="ignore"):
-        return np.divide(np.float32(1), scale, out=zero, where=scale != 0)
+    """`1 / scale`; 0 where that is no number, as for scales so small that float16 has 0."""
+    with np.errstate(over="ignore", divide="ignore"):
+        inverse = np.float32(1) / scale
+    return np.where(np.isfinite(inverse), inverse, np.float32(0))

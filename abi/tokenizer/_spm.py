@@ -8,7 +8,7 @@ vocabulary crosses such a cut, which gives the same tokens and lets words be cac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from abi.errors import FormatError
 from abi.tokenizer._merge import merge
@@ -20,6 +20,7 @@ __all__ = ["SentencePiece"]
 _SPACE = "\u2581"
 _WORD = re.compile(f"{_SPACE}+[^{_SPACE}]*|[^{_SPACE}]+")
 _CROSSING = re.compile(f"[^{_SPACE}]{_SPACE}")
+_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 _CACHE = 1 << 16
 _SYMBOL_BYTES = (1,) * 12 + (2, 2, 3, 4)  # by the upper four bits of the first byte
 
@@ -31,6 +32,7 @@ class SentencePiece:
         self._vocab = vocab
         self._costs = {text: -score for text, score in zip(vocab.texts, vocab.scores, strict=True)}
         self._bytes = [self._byte_id(b) for b in range(256)]
+        self._byte_pieces = dict(_byte_pieces(vocab))
         self._words: dict[str, list[int]] = {}
         self._crossing = any(_CROSSING.search(text) for text in vocab.texts)
         self._raw: tuple[dict[bytes, float], dict[bytes, int]] | None = None
@@ -52,7 +54,7 @@ class SentencePiece:
         """The bytes that a token stands for."""
         text, kind = self._vocab.texts[token], self._vocab.types[token]
         if kind is TokenType.BYTE:
-            return bytes([int(text[3:5], 16)])
+            return self._byte_pieces[token]
         if kind is TokenType.NORMAL:
             text = text.replace(_SPACE, " ")
         elif kind in (TokenType.UNUSED, TokenType.UNDEFINED):
@@ -82,9 +84,11 @@ class SentencePiece:
     def _encode_bytes(self, raw: bytes) -> list[int]:
         """The same over bytes, where a symbol is as long as its first byte says."""
         if self._raw is None:
-            keys = [text.encode("utf-8", "surrogateescape") for text in self._vocab.texts]
-            costs = dict(zip(keys, self._costs.values(), strict=True))
-            self._raw = costs, {key: self._vocab.ids[t] for key, t in zip(keys, self._vocab.texts, strict=True)}
+            keys = {t: t.encode("utf-8", "surrogateescape") for t in self._costs}
+            self._raw = (
+                {keys[text]: cost for text, cost in self._costs.items()},
+                {keys[text]: i for text, i in self._vocab.ids.items()},
+            )
         costs, ids = self._raw
         symbols: list[bytes] = []
         pos = 0
@@ -109,3 +113,16 @@ class SentencePiece:
                 field="tokenizer.ggml.tokens",
             )
         return found
+
+
+def _byte_pieces(vocab: Vocab) -> Iterator[tuple[int, bytes]]:
+    for i, (text, kind) in enumerate(zip(vocab.texts, vocab.types, strict=True)):
+        if kind is not TokenType.BYTE:
+            continue
+        match = _BYTE.fullmatch(text)
+        if match is None:
+            raise FormatError(
+                f"token {i} {text!r} is typed as a byte, expected a text like <0x0A>",
+                field="tokenizer.ggml.tokens",
+            )
+        yield i, bytes([int(match[1], 16)])

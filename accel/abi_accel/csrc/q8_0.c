@@ -34,13 +34,25 @@ static inline float from_half(const uint8_t *p) {
     return value;
 }
 
+/* The nearest float16, as a float; what float16 cannot hold stays as it is. */
+static inline float through_half(float x) {
+    uint32_t bits;
+    if (x < 0x1p-14f) return (x + 0.5f) - 0.5f; /* subnormal: multiples of 2^-24 */
+    if (x > 65504.0f) return x;
+    __builtin_memcpy(&bits, &x, 4);
+    bits = (bits + 0xFFFu + (bits >> 13 & 1)) & ~0x1FFFu;
+    __builtin_memcpy(&x, &bits, 4);
+    return x;
+}
+
 static inline int32_t dot_block(const int8_t *a, const int8_t *b) {
     int32_t sum = 0;
     for (int i = 0; i < BLOCK; i++) sum += (int32_t)a[i] * b[i];
     return sum;
 }
 
-/* n_blocks * 32 floats to as many int8 and one scale a block. */
+/* n_blocks * 32 floats to as many int8 and one scale a block, rounded to float16 as in a file.
+ * Adding and subtracting 1.5 * 2^23 rounds to the nearest integer, halves to even. */
 EXPORT void abi_q8_quantize(const float *x, int8_t *q, float *scale, size_t n_blocks) {
     for (size_t b = 0; b < n_blocks; b++, x += BLOCK, q += BLOCK) {
         float largest = 0;
@@ -48,11 +60,11 @@ EXPORT void abi_q8_quantize(const float *x, int8_t *q, float *scale, size_t n_bl
             float magnitude = __builtin_fabsf(x[i]);
             largest = magnitude > largest ? magnitude : largest;
         }
-        scale[b] = largest / 127.0f;
+        scale[b] = through_half(largest / 127.0f);
         float inverse = largest > 0 ? 127.0f / largest : 0;
         for (int i = 0; i < BLOCK; i++) {
             float v = x[i] * inverse;
-            q[i] = (int8_t)(v + (v < 0 ? -0.5f : 0.5f));
+            q[i] = (int8_t)((v + 0x1.8p23f) - 0x1.8p23f);
         }
     }
 }

@@ -42,7 +42,7 @@ def cpu_count() -> int:
 def available_memory() -> int | None:
     """Bytes that can be allocated without swapping; None where nothing tells."""
     if IN_PYODIDE:
-        return _WASM_HEAP_LIMIT
+        return _WASM_HEAP_LIMIT - _wasm_heap()
     limits = [n for n in (_meminfo_available(), _cgroup_available()) if n is not None]
     return min(limits) if limits else None
 
@@ -81,6 +81,14 @@ def describe() -> dict[str, str]:
     }
 
 
+def _wasm_heap() -> int:
+    """Bytes that the WebAssembly memory has grown to; it never shrinks."""
+    from pyodide_js import _module
+
+    size: int = _module.HEAPU8.byteLength
+    return size
+
+
 def _meminfo_available() -> int | None:
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
@@ -99,4 +107,3 @@ def _cgroup_available() -> int | None:
         return max(0, limit - int((root / "memory.current").read_text()))
     except (OSError, ValueError):  # no cgroup v2, or the limit is "max"
         return None
-

@@ -97,5 +97,5 @@ class MissingExtraError(AbiError, ImportError):
     """An optional dependency is not installed; the message holds the pip command."""
 
 
-class Cancelled(AbiError):
+class Cancelled(AbiError):  # noqa: N818 - asked for, so no error of anyone
     """The caller's cancel check returned true; the work done so far is kept."""

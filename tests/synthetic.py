@@ -66,7 +66,9 @@ def write_llama(
         "ffn_down": (shape.n_embd, shape.n_ff),
     }
     for i in range(shape.n_layer):
-        names += [(f"blk.{i}.{n}.weight", (shape.n_embd,), "F32") for n in ("attn_norm", "ffn_norm")]
+        names += [
+            (f"blk.{i}.{n}.weight", (shape.n_embd,), "F32") for n in ("attn_norm", "ffn_norm")
+        ]
         names += [(f"blk.{i}.{n}.weight", s, type_name) for n, s in matrices.items()]
     names.append(("output_norm.weight", (shape.n_embd,), "F32"))
     if not shape.tied:

@@ -74,7 +74,10 @@ class Bar:
 
     def update(self, done: int, total: int) -> None:
         if self._bar is None:
-            from tqdm import tqdm
+            try:
+                from tqdm import tqdm
+            except ImportError:  # a bar is worth no failure
+                return
 
             self._bar = tqdm(
                 total=total, desc=self._what, unit=self._unit, unit_scale=True,

@@ -68,7 +68,9 @@ def _by_type(file: GGUFFile) -> dict[str, tuple[int, int]]:
 def _short(value: Any) -> str:
     if isinstance(value, str):
         text = repr(value)
-        return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}... ({len(value)} characters)"
+        return (
+            text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}... ({len(value)} characters)"
+        )
     if hasattr(value, "__len__"):
         items = ", ".join(_short(item) for item in value[:_MAX_ITEMS])
         more = f", ... ({len(value)})" if len(value) > _MAX_ITEMS else ""

@@ -34,9 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
-    parser = _Parser(
-        prog="abi", description="A private AI engine that runs wherever Python runs."
-    )
+    parser = _Parser(prog="abi", description="A private AI engine that runs wherever Python runs.")
     parser.add_argument("--version", action="version", version=f"abi {abi.__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, module in VERBS.items():

@@ -2,7 +2,8 @@
 
 from abi.generate._chat import render_chat
 from abi.generate._generation import Generation, Timings
-from abi.generate._model import Model, load, model_path
+from abi.generate._load import load, model_path
+from abi.generate._model import Model
 from abi.generate._sampling import Sampler, make_sampler
 
 __all__ = [

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from abi.errors import FormatError, InputError
+from abi.errors import FormatError, InputError, MissingExtraError
 
 __all__ = ["render_chat"]
 
@@ -41,15 +41,25 @@ def render_chat(
         If the template is not valid Jinja2.
     InputError
         If the template refuses the messages, or fails on them.
+    MissingExtraError
+        If Jinja2 is not installed.
 
     Examples
     --------
-    >>> render_chat("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
-    ...             [{"role": "user", "content": "Hi"}])
+    >>> render_chat(
+    ...     "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+    ...     [{"role": "user", "content": "Hi"}],
+    ... )
     '<user>Hi'
     """
-    from jinja2 import TemplateSyntaxError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    try:
+        from jinja2 import TemplateSyntaxError
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+    except ImportError:
+        raise MissingExtraError(
+            "chat templates need jinja2, which is not installed: pip install jinja2 "
+            "(in Pyodide: await micropip.install('jinja2'))"
+        ) from None
 
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]

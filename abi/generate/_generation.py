@@ -142,15 +142,15 @@ def run(
     try:
         for token in _tokens(generation, transformer, cache, request):
             shown = stops.feed(decoder.feed(token))
-            if stops.stopped is not None:
-                generation.finish_reason = "stop"
-                yield shown
-                return
             if shown:
                 yield shown
+            if stops.stopped is not None:
+                break
     except Cancelled:
         generation.finish_reason = "cancelled"
     rest = stops.feed(decoder.flush()) + stops.flush()
+    if stops.stopped is not None:
+        generation.finish_reason = "stop"
     if rest:
         yield rest
 

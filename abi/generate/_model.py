@@ -1,10 +1,9 @@
-"""`abi.load` and `abi.Model`: a file's tokeniser and network behind one object."""
+"""`abi.Model`: a file's tokeniser and network behind one object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from pathlib import Path
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -14,78 +13,12 @@ from abi.errors import ContextLengthError, InputError
 from abi.generate._chat import render_chat
 from abi.generate._generation import Cancel, Generation, Request, prefill, run
 from abi.generate._sampling import make_sampler
-from abi.gguf import GGUFFile, Source, read
-from abi.kernels import NumpyKernels, select
-from abi.model import Config, Progress, Transformer, load_transformer
+from abi.gguf import GGUFFile
+from abi.kernels import NumpyKernels
+from abi.model import Config, Progress, Transformer
 from abi.tokenizer import StreamDecoder, Tokenizer
 
-__all__ = ["Model", "load", "model_path"]
-
-_N_BATCH = 512  # prompt tokens a block: past it the products gain nothing
-
-
-def load(
-    source: Source | None = None,
-    *,
-    n_ctx: int | None = None,
-    weights: str = "auto",
-    kernels: str | None = None,
-    n_batch: int = _N_BATCH,
-    tokenizer_pre: str | None = None,
-    progress: Progress | None = None,
-) -> Model:
-    """Load a model.
-
-    Parameters
-    ----------
-    source : path, open binary file or bytes, optional
-        A GGUF file; None takes the tiny model that ships with the package.
-    n_ctx : int, optional
-        Positions of the context window; None takes what the model was trained with.
-    weights : {"auto", "float32", "blocks"}
-        Expand quantised weights once (fast, 4 bytes a weight) or a part at each use (slow,
-        the file's own size); "auto" expands if that takes at most 60% of the free memory.
-    kernels : str, optional
-        Name of the kernels; None as `abi.kernels.select` decides.
-    n_batch : int
-        Prompt tokens processed at a time.
-    tokenizer_pre : str, optional
-        Pre-tokeniser to use instead of the one that the file names.
-    progress : callable, optional
-        Called with the bytes of weights read so far and in all.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    FormatError
-        If the file is malformed.
-    UnsupportedError
-        If the file is well formed but its architecture, tokeniser or tensor types are not
-        supported.
-    InputError
-        If an option is out of range.
-    KernelError
-        If the kernels were asked for by name and cannot be used.
-
-    Examples
-    --------
-    >>> import abi
-    >>> abi.load().config.arch.name
-    'llama'
-    """
-    if n_batch < 1 or (n_ctx is not None and n_ctx < 1):
-        raise InputError(f"n_batch and n_ctx must be positive, got {n_batch} and {n_ctx}")
-    file = read(model_path() if source is None else source)
-    transformer = load_transformer(file, select(kernels), weights=weights, progress=progress)
-    tokenizer = Tokenizer.from_metadata(file.metadata, pre=tokenizer_pre)
-    if len(tokenizer) > transformer.n_vocab:
-        raise InputError(
-            f"{file.source}: {len(tokenizer)} tokens but embeddings for {transformer.n_vocab}"
-        )
-    return Model(file, transformer, tokenizer, n_ctx or transformer.config.n_ctx_train, n_batch)
+__all__ = ["Model"]
 
 
 class Model:
@@ -99,7 +32,8 @@ class Model:
     metadata : mapping
         Of the file.
     weights : str
-        "float32" or "blocks".
+        "float32" or "blocks": what the kernels were asked for. Native kernels keep the blocks
+        of types that they compute with.
     n_ctx : int
     """
 
@@ -218,7 +152,7 @@ class Model:
         if isinstance(prompt, str | bytes):
             ids = self.tokenizer.encode(prompt, parse_special=parse_special)
         else:
-            ids = [int(i) for i in prompt]
+            ids = _as_ids(prompt)
         if max_tokens is not None and max_tokens < 0:
             raise InputError(f"max_tokens={max_tokens}: expected 0 or above")
         self._check_prompt(ids, max_tokens or 0)
@@ -268,7 +202,9 @@ class Model:
                 "use generate() with a prompt of your own"
             )
         texts = self.tokenizer.vocab.texts
-        names = {f"{n}_token": texts[i] for n, i in self.tokenizer.vocab.special.items()}
+        names: dict[str, Any] = {
+            f"{n}_token": texts[i] for n, i in self.tokenizer.vocab.special.items()
+        }
         prompt = render_chat(template, messages, **names)
         ids = self.tokenizer.encode(prompt, parse_special=True)
         bos = self.tokenizer.bos
@@ -290,9 +226,11 @@ class Model:
             )
 
 
-def model_path() -> Path:
-    """Where the tiny model that ships with the package lies."""
-    return Path(str(files("abi") / "data" / "tiny.gguf"))
+def _as_ids(prompt: Sequence[int]) -> list[int]:
+    try:
+        return [index(i) for i in prompt]
+    except TypeError as error:
+        raise InputError(f"a prompt is text, bytes or token ids: {error}") from None
 
 
 def _never() -> bool:

@@ -117,8 +117,9 @@ def min_p_filter(p: float) -> Filter:
 
 
 def softmax(logits: F32) -> F32:
-    shifted = np.exp(logits - logits.max())
-    return shifted / shifted.sum()
+    chances: F32 = np.exp(logits - logits.max())
+    chances /= chances.sum()
+    return chances
 
 
 def pick(chances: F32, u: float) -> int:
@@ -130,10 +131,14 @@ def pick(chances: F32, u: float) -> int:
 def _check(temperature: float, top_k: int, top_p: float, min_p: float, seed: int | None) -> None:
     ranges = {
         "temperature": (temperature, 0 <= temperature < float("inf"), "0 or above"),
-        "top_k": (top_k, top_k >= 0, "0 or above"),
+        "top_k": (top_k, isinstance(top_k, int) and top_k >= 0, "a whole number, 0 or above"),
         "top_p": (top_p, 0 < top_p <= 1, "above 0, up to 1"),
         "min_p": (min_p, 0 <= min_p < 1, "0 or above, below 1"),
-        "seed": (seed, seed is None or seed >= 0, "0 or above"),
+        "seed": (
+            seed,
+            seed is None or (isinstance(seed, int) and seed >= 0),
+            "a whole number, 0 or above",
+        ),
     }
     for name, (value, ok, expected) in ranges.items():
         if not ok:

@@ -96,9 +96,7 @@ class Cursor:
             return self._strings(n, field)
         return [self.value(kind, field, depth + 1) for _ in range(n)]
 
-    def _bools(
-        self, raw: npt.NDArray[np.uint8], field: str, at: int
-    ) -> npt.NDArray[np.bool_]:
+    def _bools(self, raw: npt.NDArray[np.uint8], field: str, at: int) -> npt.NDArray[np.bool_]:
         if raw.size and raw.max() > 1:
             raise self.error(f"a boolean is 0 or 1, got {raw.max()}", field, at)
         return raw.view(np.bool_)

@@ -14,7 +14,7 @@ from abi._platform import map_file
 from abi.errors import FormatError, InputError
 from abi.gguf._cursor import Value
 from abi.gguf._header import Header, TensorInfo, read_header
-from abi.gguf._types import ValueType
+from abi.gguf._types import Typed, ValueType
 from abi.quant import Tensor
 
 __all__ = ["GGUFFile", "Source", "read"]
@@ -48,6 +48,13 @@ class GGUFFile:
         self.version, self.alignment = header.version, header.alignment
         self.tensors, self.source = tensors, source
 
+    def typed(self) -> dict[str, Value | Typed]:
+        """The metadata with its types said, so that `write` stores it unchanged."""
+        return {
+            key: Typed(value, self.types[key]) if self.types[key] is not ValueType.ARRAY else value
+            for key, value in self.metadata.items()
+        }
+
     @property
     def n_bytes(self) -> int:
         """Bytes of all tensors as stored."""
@@ -77,7 +84,9 @@ def read(source: Source) -> GGUFFile:
     header = read_header(data, name)
     count = header.metadata.get("split.count", 1)
     if not isinstance(count, int) or not 0 <= count <= _MAX_PARTS:
-        raise FormatError(f"expected 0 to {_MAX_PARTS}, got {count}", field="split.count", source=name)
+        raise FormatError(
+            f"expected 0 to {_MAX_PARTS}, got {count}", field="split.count", source=name
+        )
     if count <= 1:
         return GGUFFile(header, dict(_tensors(header, data)), name)
     return _read_split(source, name, count)
@@ -91,9 +100,7 @@ def _open(source: Source) -> tuple[memoryview, str]:
             return map_file(file), os.fspath(source)
     if hasattr(source, "read"):
         return map_file(source), str(getattr(source, "name", "<file>"))
-    raise InputError(
-        f"expected a path, an open binary file or bytes, got {type(source).__name__}"
-    )
+    raise InputError(f"expected a path, an open binary file or bytes, got {type(source).__name__}")
 
 
 def _tensors(header: Header, data: memoryview) -> Iterator[tuple[str, Tensor]]:

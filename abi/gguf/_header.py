@@ -59,21 +59,23 @@ def read_header(data: memoryview, source: str) -> Header:
     alignment = _alignment(cursor, metadata, types)
     infos = _read_infos(cursor, n_tensors)
     base = -(-cursor.pos // alignment) * alignment
-    tensors = {
-        info.name: _place(cursor, info, at, base, alignment) for info, at in infos.values()
-    }
+    tensors = {info.name: _place(cursor, info, at, base, alignment) for info, at in infos.values()}
     return Header(version, alignment, metadata, types, tensors)
 
 
 def _version(cursor: Cursor) -> int:
     magic = bytes(cursor.take(4, "magic"))
     if magic != MAGIC:
-        raise cursor.error(f"not a GGUF file: starts with {magic!r}, expected {MAGIC!r}", "magic", 0)
+        raise cursor.error(
+            f"not a GGUF file: starts with {magic!r}, expected {MAGIC!r}", "magic", 0
+        )
     version = cursor.u32("version")
     swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
     if version not in (2, 3) and swapped in (2, 3):
         cure = "convert it on the machine that made it (gguf-convert-endian)"
-        raise cursor.error(f"a big-endian GGUF file; only little endian is read, {cure}", "version", 4)
+        raise cursor.error(
+            f"a big-endian GGUF file; only little endian is read, {cure}", "version", 4
+        )
     if version not in (2, 3):
         raise cursor.error(f"GGUF version {version}, expected 2 or 3", "version", 4)
     return version
@@ -92,9 +94,7 @@ def _read_pair(
     metadata[key] = cursor.value(types[key], key)
 
 
-def _alignment(
-    cursor: Cursor, metadata: dict[str, Value], types: dict[str, ValueType]
-) -> int:
+def _alignment(cursor: Cursor, metadata: dict[str, Value], types: dict[str, ValueType]) -> int:
     key = "general.alignment"
     value = metadata.get(key, DEFAULT_ALIGNMENT)
     if key in types and types[key] is not ValueType.UINT32:

@@ -50,7 +50,7 @@ def write(
     Raises
     ------
     InputError
-        If a name, shape, type or value cannot be stored; nothing is written.
+        If a name, shape, type or value cannot be stored. A path is left as it was.
 
     Examples
     --------
@@ -85,12 +85,13 @@ def _write_all(file: IO[bytes], head: bytes, tensors: Sequence[Tensor], alignmen
                 f"{tensor.name}: {data.nbytes} bytes, its shape {tensor.shape} "
                 f"as {tensor.type.name} needs {tensor.n_bytes}"
             )
-        file.write(data)
+        file.write(data.data)
         file.write(bytes(-data.nbytes % alignment))
 
 
 def _alignment(metadata: Mapping[str, Any]) -> int:
     value = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
+    value = value.value if isinstance(value, Typed) else value
     if not isinstance(value, int) or value < 1 or value & (value - 1) or value >= 1 << 32:
         raise InputError(f"general.alignment: expected a power of two, got {value!r}")
     return value
@@ -101,21 +102,21 @@ def _header(metadata: Mapping[str, Any], tensors: Sequence[Tensor], alignment: i
     for key, value in metadata.items():
         if not key or len(key) > MAX_KEY:
             raise InputError(f"a key has 1 to {MAX_KEY} characters, got {len(key)}")
-        out += _string(key) + _value(key, value)
+        out += _string(key, key) + _value(key, value)
     offset = 0
     names: set[str] = set()
     for tensor in tensors:
         _check(tensor, names)
         names.add(tensor.name)
         dims = tensor.shape[::-1]
-        out += _string(tensor.name) + struct.pack(f"<I{len(dims)}Q", len(dims), *dims)
+        out += _string(tensor.name, tensor.name) + struct.pack(f"<I{len(dims)}Q", len(dims), *dims)
         out += struct.pack("<IQ", tensor.type.id, offset)
         offset += tensor.n_bytes + -tensor.n_bytes % alignment
     return bytes(out) + bytes(-len(out) % alignment)
 
 
 def _check(tensor: Tensor, names: set[str]) -> None:
-    size = len(tensor.name.encode("utf-8", "surrogateescape"))
+    size = len(_string(tensor.name, tensor.name)) - 8
     if not 1 <= size <= MAX_NAME:
         raise InputError(f"{tensor.name!r}: a tensor name has 1 to {MAX_NAME} bytes, got {size}")
     if tensor.name in names:
@@ -129,8 +130,11 @@ def _check(tensor: Tensor, names: set[str]) -> None:
         )
 
 
-def _string(text: str) -> bytes:
-    raw = text.encode("utf-8", "surrogateescape")
+def _string(key: str, text: str) -> bytes:
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{key!r}: {error.reason} at character {error.start}") from None
     return struct.pack("<Q", len(raw)) + raw
 
 
@@ -174,7 +178,7 @@ def _scalar(key: str, value: Any, kind: ValueType) -> bytes:
     if kind is ValueType.STRING:
         if not isinstance(value, str):
             raise InputError(f"{key}: expected str, got {type(value).__name__}")
-        return _string(value)
+        return _string(key, value)
     try:
         exact = kind is not ValueType.ARRAY and _numbers([value], kind)
     except (OverflowError, TypeError, ValueError):
@@ -187,9 +191,13 @@ def _scalar(key: str, value: Any, kind: ValueType) -> bytes:
 def _numbers(values: Any, kind: ValueType) -> bytes:
     """Little-endian bytes; ValueError where an integer type would change a value."""
     given = np.asarray(values)
-    stored = given.astype(SCALARS[kind])
-    if stored.dtype.kind != "f" and not np.array_equal(given, stored):
-        raise ValueError(f"does not fit in {kind.name}")
+    with np.errstate(over="ignore"):
+        stored = given.astype(SCALARS[kind])
+    kept = (
+        given == stored if stored.dtype.kind != "f" else np.isfinite(given) == np.isfinite(stored)
+    )
+    if not np.all(kept):
+        raise ValueError(f"a value does not fit in {kind.name}")
     return stored.tobytes()
 
 
@@ -198,7 +206,9 @@ def _array(key: str, value: Any) -> bytes:
     kind, items = (value.type, value.value) if isinstance(value, Typed) else (None, value)
     if isinstance(items, np.ndarray):
         if items.ndim != 1 or items.dtype not in _BY_DTYPE:
-            raise InputError(f"{key}: expected a flat array of numbers, got {items.dtype} {items.shape}")
+            raise InputError(
+                f"{key}: expected a flat array of numbers, got {items.dtype} {items.shape}"
+            )
         kind = kind or _BY_DTYPE[items.dtype]
     if kind is None:
         kind = _element_type(key, items)

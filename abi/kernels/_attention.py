@@ -54,13 +54,13 @@ def _part(q: F32, k: F32, v: F32, pos: int) -> F32:
     length = pos + n_tokens
     keys, values = k[:, :length], v[:, :length]  # (Hk, L, D)
     rows = q.reshape(n_head_kv, group * n_tokens, head_dim)
-    scores = rows @ keys.transpose(0, 2, 1)  # (Hk, G * T, L)
+    scores: F32 = np.matmul(rows, keys.transpose(0, 2, 1))  # (Hk, G * T, L)
     if n_tokens > 1:
         future = np.triu(np.full((n_tokens, n_tokens), -np.inf, np.float32), 1)
         scores.reshape(n_head_kv, group, n_tokens, length)[..., pos:] += future
     scores -= scores.max(axis=-1, keepdims=True)
     np.exp(scores, out=scores)
     total = scores.sum(axis=-1, keepdims=True)
-    mixed = scores @ values
+    mixed: F32 = np.matmul(scores, values)
     mixed /= total
     return mixed.reshape(q.shape)

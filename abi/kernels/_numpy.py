@@ -22,8 +22,8 @@ __all__ = ["NumpyKernels"]
 F32 = npt.NDArray[np.float32]
 
 _CHUNK_BYTES = 1 << 19  # expanded at a time where weights stay in blocks: fits the L2 cache
-_ROWS_BYTES = 1 << 19  # of a matrix that several vectors meet at a time
-_FEW = 8  # tokens up to which vector products beat BLAS
+_ROWS_BYTES = 1 << 19  # of a matrix that all vectors meet while it is in the cache
+_FEW = 64  # tokens up to which BLAS is faster with the matrix on the left
 
 
 class NumpyKernels:
@@ -223,13 +223,10 @@ class NumpyKernels:
 
 
 def _dot(x: F32, w: F32) -> F32:
-    """`(T, k)` by `(n, k)` to `(T, n)`.
-
-    Few tokens go through `np.vecdot`, a block of rows at a time while it is in the cache: a
-    matrix-vector product is bound by memory, and BLAS was measured at half that bandwidth on
-    an idle machine and at a thirtieth on a busy one. `tests/bench/products.py` has the figures.
-    """
-    if len(x) > _FEW and has_blas():
+    """`(T, k)` by `(n, k)` to `(T, n)`; `tests/bench/products.py` times the ways to write it."""
+    if has_blas():
+        if len(x) > _FEW:
+            return x @ w.T
         return np.ascontiguousarray((w @ x.T).T)
     out = np.empty((len(x), len(w)), np.float32)
     step = max(1, _ROWS_BYTES // (4 * w.shape[1]))

@@ -79,7 +79,7 @@ def _class(name: str) -> type[NumpyKernels]:
 def _reason(name: str) -> str | None:
     try:
         return _class(name).available()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         cure = _CURES.get(name)
         return f"{error}; {cure}" if cure else str(error)
 

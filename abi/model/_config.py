@@ -109,7 +109,9 @@ class _Keys:
 def _refuse_experts(keys: _Keys) -> None:
     n_expert = keys.metadata.get(f"{keys.arch}.expert_count", 0)
     if n_expert:
-        raise UnsupportedError(f"{keys.arch}.expert_count: {n_expert} experts are not supported yet")
+        raise UnsupportedError(
+            f"{keys.arch}.expert_count: {n_expert} experts are not supported yet"
+        )
 
 
 def _head_dim(keys: _Keys, n_embd: int, n_head: int, n_head_kv: int) -> int:
@@ -151,9 +153,7 @@ def _rope(keys: _Keys, head_dim: int) -> Rope:
         base=keys.real("rope.freq_base", 10000.0) or 10000.0,
         factor=factor if factor and kind != "none" else 1.0,
         yarn=kind == "yarn",
-        n_ctx_orig=keys.size(
-            "rope.scaling.original_context_length", keys.size("context_length")
-        ),
+        n_ctx_orig=keys.size("rope.scaling.original_context_length", keys.size("context_length")),
         attn_factor=keys.real("rope.scaling.attn_factor", 1.0),
         beta_fast=keys.real("rope.scaling.yarn_beta_fast", 32.0),
         beta_slow=keys.real("rope.scaling.yarn_beta_slow", 1.0),

@@ -5,7 +5,7 @@ bit-exact with ggml. Formats that are known but have no codec yet can be listed 
 decoding one raises `UnsupportedError` with its name.
 """
 
-from abi.quant._codec import CODECS, Codec, codec, decode, encode
+from abi.quant._codec import CODECS, Codec, codec, decode, encode, tensor_type
 from abi.quant._tensor import Tensor
 from abi.quant._types import TYPES, TYPES_BY_ID, TensorType
 
@@ -19,4 +19,5 @@ __all__ = [
     "codec",
     "decode",
     "encode",
+    "tensor_type",
 ]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from abi.errors import InputError, UnsupportedError
 from abi.quant._float import BF16, F16, F32
 from abi.quant._simple import Q4_0, Q8_0
-from abi.quant._types import TYPES
+from abi.quant._types import TYPES, TensorType
 
-__all__ = ["CODECS", "Codec", "codec", "decode", "encode"]
+__all__ = ["CODECS", "Codec", "codec", "decode", "encode", "tensor_type"]
 
 _ENCODE_BLOCKS = 1 << 15  # blocks a step, so that temporaries stay within the cache
 
@@ -32,6 +32,19 @@ class Codec(Protocol):
 CODECS: dict[str, Codec] = {c.name: c for c in (F32(), F16(), BF16(), Q8_0(), Q4_0())}
 
 
+def tensor_type(name: str) -> TensorType:
+    """The tensor type of that name.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is none.
+    """
+    if name not in TYPES:
+        raise UnsupportedError(f"tensor type {name} is unknown; known: {', '.join(TYPES)}")
+    return TYPES[name]
+
+
 def codec(name: str) -> Codec:
     """The codec of a tensor type.
 
@@ -40,9 +53,9 @@ def codec(name: str) -> Codec:
     UnsupportedError
         If the type is unknown or has no codec.
     """
-    found = CODECS.get(name)
+    found = CODECS.get(tensor_type(name).name)
     if found is None:
-        known = "known to GGUF but not supported yet" if name in TYPES else "unknown"
+        known = "known to GGUF but not supported yet"
         raise UnsupportedError(f"tensor type {name} is {known}; supported: {', '.join(CODECS)}")
     return found
 
@@ -59,9 +72,18 @@ def decode(raw: npt.NDArray[np.uint8], type_name: str) -> npt.NDArray[np.float32
     -------
     (n * block_size,) float32
         A view where the format is float32 already.
+
+    Raises
+    ------
+    InputError
+        If the bytes are not a whole number of blocks.
+    UnsupportedError
+        If the type has no codec.
     """
-    blocks = raw.reshape(-1, TYPES[type_name].type_size)
-    return codec(type_name).decode(blocks).reshape(-1)
+    chosen, size = codec(type_name), tensor_type(type_name).type_size
+    if raw.size % size:
+        raise InputError(f"{raw.size} bytes are not a multiple of the {type_name} block ({size})")
+    return chosen.decode(raw.reshape(-1, size)).reshape(-1)
 
 
 def encode(values: npt.ArrayLike, type_name: str) -> npt.NDArray[np.uint8]:
@@ -90,7 +112,7 @@ def encode(values: npt.ArrayLike, type_name: str) -> npt.NDArray[np.uint8]:
     >>> encode(np.full((1, 32), 1.0), "Q8_0").nbytes
     34
     """
-    chosen, info = codec(type_name), TYPES[type_name]
+    chosen, info = codec(type_name), tensor_type(type_name)
     array = np.asarray(values, np.float32)
     row = array.shape[-1] if array.ndim else 1
     if row % info.block_size:

@@ -24,7 +24,8 @@ class Q8_0:  # noqa: N801 - the format's own name
     name = "Q8_0"
 
     def decode(self, blocks: U8) -> F32Array:
-        return _scaled(blocks[:, 2:].view(np.int8), blocks)
+        quants = blocks[:, 2:].view(np.int8).astype(np.float32)
+        return _scaled(quants, blocks)
 
     def encode(self, values: F32Array) -> U8:
         scale = np.abs(values).max(axis=1, keepdims=True) / np.float32(127)
@@ -39,9 +40,11 @@ class Q4_0:  # noqa: N801
     name = "Q4_0"
 
     def decode(self, blocks: U8) -> F32Array:
-        nibbles = blocks[:, 2:]
-        quants = np.concatenate([nibbles & 0x0F, nibbles >> 4], axis=1).view(np.int8)
-        return _scaled(quants - np.int8(8), blocks)
+        nibbles, quants = blocks[:, 2:], np.empty((len(blocks), 32), np.float32)
+        np.bitwise_and(nibbles, 0x0F, out=quants[:, :16], casting="unsafe")
+        np.right_shift(nibbles, 4, out=quants[:, 16:], casting="unsafe")
+        quants -= 8
+        return _scaled(quants, blocks)
 
     def encode(self, values: F32Array) -> U8:
         largest = np.abs(values).argmax(axis=1, keepdims=True)
@@ -53,10 +56,12 @@ class Q4_0:  # noqa: N801
         return np.concatenate([_f16_bytes(scale), packed], axis=1)
 
 
-def _scaled(quants: npt.NDArray[np.int8], blocks: U8) -> F32Array:
+def _scaled(quants: F32Array, blocks: U8) -> F32Array:
+    """The quants, multiplied in place by their blocks' scales."""
     scale = blocks[:, :2].view("<f2").astype(np.float32)  # (n, 1)
     with np.errstate(invalid="ignore"):  # a scale of infinity times 0 is NaN, as in ggml
-        return np.multiply(quants, scale, dtype=np.float32)
+        quants *= scale
+    return quants
 
 
 def _round_half_away(x: F32Array) -> F32Array:

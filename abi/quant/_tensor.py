@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
-from abi.quant._codec import decode, encode
-from abi.quant._types import TYPES, TensorType
+from abi.quant._codec import decode, encode, tensor_type
+from abi.quant._types import TensorType
 
 __all__ = ["Tensor"]
 
@@ -51,7 +51,7 @@ class Tensor:
         """
         values = np.asarray(array, np.float32)
         try:
-            return cls(name, values.shape, TYPES[type_name], encode(values, type_name))
+            return cls(name, values.shape, tensor_type(type_name), encode(values, type_name))
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
 

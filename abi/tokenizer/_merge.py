@@ -9,9 +9,7 @@ from typing import AnyStr
 __all__ = ["merge"]
 
 
-def merge(
-    symbols: list[AnyStr], cost: Callable[[AnyStr, AnyStr], float | None]
-) -> list[AnyStr]:
+def merge(symbols: list[AnyStr], cost: Callable[[AnyStr, AnyStr], float | None]) -> list[AnyStr]:
     """Join neighbours, always the cheapest pair first and of equals the leftmost.
 
     Parameters

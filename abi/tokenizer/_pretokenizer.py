@@ -49,16 +49,18 @@ _LLAMA3 = PreTokenizer(
     add_bos=True,
 )
 
+_GPT2_NAMES = (
+    "gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0",
+    "mellum", "modern-bert",
+)  # fmt: skip
+_LLAMA3_NAMES = (
+    "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
+    "jina-v5-nano",
+)  # fmt: skip
+
 PRETOKENIZERS: dict[str, PreTokenizer] = {
-    **dict.fromkeys(
-        "gpt-2 phi-2 jina-es jina-de gigachat jina-v2-es jina-v2-de a.x-4.0 mellum "
-        "modern-bert".split(),
-        _GPT2,
-    ),
-    **dict.fromkeys(
-        "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano".split(),
-        _LLAMA3,
-    ),
+    **dict.fromkeys(_GPT2_NAMES, _GPT2),
+    **dict.fromkeys(_LLAMA3_NAMES, _LLAMA3),
 }
 
 

@@ -22,8 +22,8 @@ class StreamDecoder:
 
     Examples
     --------
-    >>> stream = StreamDecoder(tokenizer)                        # doctest: +SKIP
-    >>> "".join(stream.feed(i) for i in ids) + stream.flush()    # doctest: +SKIP
+    >>> stream = StreamDecoder(tokenizer)  # doctest: +SKIP
+    >>> "".join(stream.feed(i) for i in ids) + stream.flush()  # doctest: +SKIP
     """
 
     def __init__(

@@ -124,7 +124,10 @@ class Tokenizer:
         return out
 
     def decode(self, ids: Iterable[int], *, special: bool = False) -> str:
-        """Text of token ids; of what `encode` gave, the text itself.
+        """Text of token ids.
+
+        It gives back what `encode` was given, except that SentencePiece reads U+2581 as a
+        space and keeps the one it adds after a special token inside the text.
 
         Parameters
         ----------
@@ -159,7 +162,8 @@ class Tokenizer:
         token = self.vocab.special.get(name)
         if token is None:
             raise FormatError(
-                f"asks for {name} to be added but names none", field=f"tokenizer.ggml.add_{name}_token"
+                f"asks for {name} to be added but names none",
+                field=f"tokenizer.ggml.add_{name}_token",
             )
         return token
 

@@ -30,11 +30,12 @@ class TokenType(IntEnum):
 
 _PARTITIONED = (TokenType.CONTROL, TokenType.USER_DEFINED, TokenType.UNKNOWN)
 
-_END_OF_GENERATION = frozenset(
-    "<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> "
-    "<|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT] [EOS] <|end_of_text|> "
-    "<end_of_utterance> <eos> <turn|> <|tool_response> <｜end▁of▁sentence｜> [e~[".split()
-)
+_END_OF_GENERATION = frozenset({
+    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
+    "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
+    "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
+    "<｜end▁of▁sentence｜>", "[e~[",
+})  # fmt: skip
 
 _SPECIAL_KEYS = {
     "bos": "tokenizer.ggml.bos_token_id",
@@ -94,8 +95,10 @@ class Vocab:
             If a list is missing, has the wrong type or the wrong length.
         """
         texts = _texts(metadata)
-        types = [TokenType(t) if 0 <= t <= 6 else TokenType.UNDEFINED
-                 for t in _numbers(metadata, "tokenizer.ggml.token_type", len(texts), 1)]
+        types = [
+            TokenType(t) if 0 <= t <= 6 else TokenType.UNDEFINED
+            for t in _numbers(metadata, "tokenizer.ggml.token_type", len(texts), 1)
+        ]
         scores = _numbers(metadata, "tokenizer.ggml.scores", len(texts), 0.0)
         ids = {text: i for i, text in enumerate(texts)}
         special = _special(metadata, defaults, len(texts))
@@ -157,8 +160,7 @@ def _special(metadata: Mapping[str, Any], defaults: Mapping[str, int], n: int) -
 def _end_tokens(ids: Mapping[str, int], special: Mapping[str, int]) -> frozenset[int]:
     texts = set(_END_OF_GENERATION & ids.keys())
     # With a token for the end of a whole turn, "<|end|>" only ends one message of it.
-    if "<|call|>" in texts and "<|return|>" in texts or {"<|calls|>", "<|flush|>"} <= texts:
+    if ("<|call|>" in texts and "<|return|>" in texts) or {"<|calls|>", "<|flush|>"} <= texts:
         texts.discard("<|end|>")
     named = {special[name] for name in ("eos", "eot", "eom") if name in special}
     return frozenset(named | {ids[text] for text in texts})
-

@@ -38,6 +38,7 @@ class NativeKernels(NumpyKernels):
 
     @classmethod
     def available(cls) -> str | None:
+        """None if the library loads, else why it does not."""
         try:
             _load()
         except OSError as error:
@@ -45,10 +46,12 @@ class NativeKernels(NumpyKernels):
         return None
 
     def pack(self, tensor: Tensor, weights: str = "float32") -> Weight:
+        """As the reference, but Q8_0 matrices always stay in blocks."""
         mode = "blocks" if tensor.type.name == "Q8_0" else weights
         return super().pack(tensor, mode)
 
     def matmul(self, x: Array, w: Weight) -> Array:
+        """`x @ w.T`; with Q8_0 weights, after rounding each 32 activations to 8 bits."""
         if w.layout != "blocks" or w.type_name != "Q8_0" or x.shape[-1] != w.shape[-1]:
             return super().matmul(x, w)
         n_tokens, (n_rows, n_cols) = len(x), w.shape

@@ -23,7 +23,9 @@ ENV = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "ABI_KERNELS"
 
 def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "abi", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, env=ENV, check=False, timeout=60)
+    return subprocess.run(
+        command, input=stdin, capture_output=True, env=ENV, check=False, timeout=60
+    )
 
 
 def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -155,9 +157,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_is_one_line_and_status_2(
-    capsys: pytest.CaptureFixture[str], case: str
-) -> None:
+def test_a_mistake_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str], case: str) -> None:
     arguments, words = MISTAKES[case]
     assert main(arguments) == 2
     captured = capsys.readouterr()

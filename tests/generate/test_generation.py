@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -123,7 +124,9 @@ def test_cancel_while_asking_for_logits(random_model: Model) -> None:
 
 def test_a_prompt_past_the_context_is_an_error(random_model: Model) -> None:
     prompt = [5] * 257
-    with pytest.raises(ContextLengthError, match="prompt of 257 tokens .* context has 256") as caught:
+    with pytest.raises(
+        ContextLengthError, match=r"prompt of 257 tokens .* context has 256"
+    ) as caught:
         random_model.generate(prompt)
     assert (caught.value.n_tokens, caught.value.n_ctx) == (257, 256)
     with pytest.raises(ContextLengthError):
@@ -186,7 +189,7 @@ def test_stop_filter_equals_a_search_in_the_whole(
 ) -> None:
     edges = [0, *sorted(c for c in cuts if c < len(text)), len(text)]
     stop = StopFilter(stops)
-    shown = "".join(stop.feed(text[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    shown = "".join(stop.feed(text[a:b]) for a, b in pairwise(edges))
     shown += stop.flush()
     ends = [text.find(s) + len(s) for s in stops if s in text]
     if not ends:

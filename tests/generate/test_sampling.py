@@ -27,7 +27,9 @@ def ids(kept: Candidates) -> list[int]:
     return kept.ids.tolist()
 
 
-@pytest.mark.parametrize(("k", "expected"), [(0, [1, 3, 2, 0]), (1, [1]), (3, [1, 3, 2]), (9, [1, 3, 2, 0])])
+@pytest.mark.parametrize(
+    ("k", "expected"), [(0, [1, 3, 2, 0]), (1, [1]), (3, [1, 3, 2]), (9, [1, 3, 2, 0])]
+)
 def test_top_k(k: int, expected: list[int]) -> None:
     assert ids(top_k_filter(LOGITS, k)) == expected
 
@@ -38,7 +40,14 @@ def test_top_k_takes_lower_ids_of_equals() -> None:
 
 @pytest.mark.parametrize(
     ("p", "expected"),
-    [(0.01, [1]), (0.39, [1]), (0.41, [1, 3]), (0.69, [1, 3]), (0.71, [1, 3, 2]), (1.0, [1, 3, 2, 0])],
+    [
+        (0.01, [1]),
+        (0.39, [1]),
+        (0.41, [1, 3]),
+        (0.69, [1, 3]),
+        (0.71, [1, 3, 2]),
+        (1.0, [1, 3, 2, 0]),
+    ],
 )
 def test_top_p(p: float, expected: list[int]) -> None:
     assert ids(top_p_filter(p)(top_k_filter(LOGITS, 0))) == expected
@@ -88,7 +97,11 @@ def test_a_seed_repeats() -> None:
     st.integers(0, 50), st.floats(0.01, 1), st.floats(0, 0.99), st.integers(0, 9),
 )  # fmt: skip
 def test_something_is_always_drawn_from_the_filtered(
-    logits: np.ndarray, k: int, p: float, m: float, seed: int  # type: ignore[type-arg]
+    logits: np.ndarray,
+    k: int,
+    p: float,
+    m: float,
+    seed: int,  # type: ignore[type-arg]
 ) -> None:
     token = make_sampler(top_k=k, top_p=p, min_p=m, seed=seed)(logits)
     assert 0 <= token < len(logits)

@@ -124,7 +124,7 @@ def test_hostile_files_are_refused_with_the_reason(case: str) -> None:
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "empty.gguf"
     path.touch()
-    with pytest.raises(FormatError, match="empty.gguf, offset 0, magic: needs 4 bytes, 0 left"):
+    with pytest.raises(FormatError, match=r"empty\.gguf, offset 0, magic: needs 4 bytes, 0 left"):
         read(path)
 
 

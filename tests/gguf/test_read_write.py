@@ -172,7 +172,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     write(path, {"k": "old"}, [])
     good = Tensor.from_array("w", np.ones(4))
-    with pytest.raises(InputError, match="w: 16 bytes, its shape .8,. as F32 needs 32"):
+    with pytest.raises(InputError, match=r"w: 16 bytes, its shape \(8,\) as F32 needs 32"):
         write(path, {"k": "new"}, [Tensor("w", (8,), good.type, good.data)])
     assert read(path).metadata == {"k": "old"}
     assert [p.name for p in tmp_path.iterdir()] == ["m.gguf"]

@@ -43,9 +43,7 @@ def test_an_unknown_name_is_an_error() -> None:
         kernels.select("fpga")
 
 
-def test_use_beats_the_environment(
-    native_library: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_use_beats_the_environment(native_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ABI_KERNELS", "native")
     assert kernels.select().name == "native"
     kernels.use("numpy")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,10 +39,7 @@ def test_any_cut_into_blocks_gives_the_same(
 ) -> None:
     cache = transformer.new_cache()
     edges = [0, *sorted(cuts), 300]
-    parts = [
-        transformer.forward(Batch.of(IDS[a:b], pos=a), cache)
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    parts = [transformer.forward(Batch.of(IDS[a:b], pos=a), cache) for a, b in pairwise(edges)]
     close(np.concatenate(parts), whole)
     assert cache.lengths == [300]
 

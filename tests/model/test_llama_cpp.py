@@ -32,9 +32,7 @@ def quantised(stories: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {name: folder / name for name in ARITHMETIC}
 
 
-def test_the_models_are_those_that_were_recorded(
-    stories: Path, quantised: dict[str, Path]
-) -> None:
+def test_the_models_are_those_that_were_recorded(stories: Path, quantised: dict[str, Path]) -> None:
     recorded = json.loads((DATA / "provenance.json").read_text())["files"]
     paths = {"stories260K-f32.gguf": stories}
     paths |= {f"stories260K as {name}": path for name, path in quantised.items()}
@@ -44,9 +42,7 @@ def test_the_models_are_those_that_were_recorded(
 
 @pytest.mark.parametrize("i", range(len(PROMPTS)))
 @pytest.mark.parametrize("n_batch", [512, 7])
-def test_float32_logits_at_every_position(
-    golden: Any, stories: Path, i: int, n_batch: int
-) -> None:
+def test_float32_logits_at_every_position(golden: Any, stories: Path, i: int, n_batch: int) -> None:
     model = abi.load(stories, kernels="numpy", n_batch=n_batch)
     ids = model.tokenizer.encode(PROMPTS[i])
     assert ids == golden[f"stories/f32/{i}/ids"].tolist()

@@ -43,11 +43,23 @@ def changed(metadata: dict[str, Any] | None = None, **tensors: Any) -> bytes:
         ({"llama.rope.scaling.type": "longrope"}, UnsupportedError, "'longrope' is not supported"),
         ({"llama.expert_count": 8}, UnsupportedError, "8 experts are not supported yet"),
         ({"llama.attention.value_length": 8}, UnsupportedError, "another length than the keys"),
-        ({"llama.block_count": 3}, FormatError, r"blk\.2\.attn_norm\.weight: the tensor is missing"),
+        (
+            {"llama.block_count": 3},
+            FormatError,
+            r"blk\.2\.attn_norm\.weight: the tensor is missing",
+        ),
         ({"llama.block_count": 2**31 - 1}, FormatError, r"blk\.2\.attn_norm.*missing"),
-        ({"llama.block_count": 1}, UnsupportedError, r"blk\.1\.attn_norm\.weight and 8 more is not"),
+        (
+            {"llama.block_count": 1},
+            UnsupportedError,
+            r"blk\.1\.attn_norm\.weight and 8 more is not",
+        ),
         ({"llama.feed_forward_length": 64}, FormatError, r"shape \(96, 64\), expected \(64, 64\)"),
-        ({"llama.embedding_length": 32}, FormatError, r"shape \(320, 64\), expected \(n_vocab, 32\)"),
+        (
+            {"llama.embedding_length": 32},
+            FormatError,
+            r"shape \(320, 64\), expected \(n_vocab, 32\)",
+        ),
     ],
 )
 def test_contradictions_are_named(
@@ -118,11 +130,17 @@ def test_progress_reaches_the_whole() -> None:
 
 def test_rope_scaling_is_read() -> None:
     config = Config.from_metadata(
-        read(changed({"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 4.0})).metadata
+        read(
+            changed({"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 4.0})
+        ).metadata
     )
-    np.testing.assert_allclose(config.rope.cis(np.array([8]))[0, 0], [np.cos(2), np.sin(2)], rtol=1e-6)
+    np.testing.assert_allclose(
+        config.rope.cis(np.array([8]))[0, 0], [np.cos(2), np.sin(2)], rtol=1e-6
+    )
     none = Config.from_metadata(
-        read(changed({"llama.rope.scaling.type": "none", "llama.rope.scaling.factor": 4.0})).metadata
+        read(
+            changed({"llama.rope.scaling.type": "none", "llama.rope.scaling.factor": 4.0})
+        ).metadata
     )
     assert none.rope.factor == 1
 

@@ -22,7 +22,7 @@ N_STRINGS = 20_000
 PROMPTS = (
     "Once upon a time",
     "Lily and her dog went to the park. They saw a big, red ball and",
-    "Tom was sad because he lost his toy. His mom said, \"Don't worry! We can find it.\"",
+    'Tom was sad because he lost his toy. His mom said, "Don\'t worry! We can find it."',
     "A small bird\n\nlived in a tree. It liked to sing — every day, 7 songs: ünïcödé 🐦!",
 )
 
@@ -63,7 +63,7 @@ def requantize(source: Path, target: Path, type_name: str) -> None:
         else t
         for t in file.tensors.values()
     ]
-    write(target, file.metadata, tensors)
+    write(target, file.typed(), tensors)
 
 
 def digest(ids: list[int]) -> int:

@@ -40,12 +40,13 @@ _WORDS = (
     " ", "  ", "   ", "\n", "\n\n", "\r\n", "\t", " \n ", "'s", "'LL", "'re", "'D", "’s", "'ſ",
     "the", "The quick", " brown", "12345", "3.14", " 1000", "...", "!?", "<s>", "</s>", "<unk>",
     "<|endoftext|>", "<|begin_of_text|>", "<0x41>", "▁", "▁▁a", "def f(x):", "x = y;", "ﬁ", "½",
-    "Ⅷ", "é", "e\u0301", "한국어", "日本語", "العربية", "हिन्दी", "👩‍👩‍👧", "🇩🇪", "👍🏽", "\u200b", "\ufeff",
-    "\x00", "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\U0010ffff",
+    "Ⅷ", "é", "e\u0301", "한국어", "日本語", "العربية", "हिन्दी", "👩‍👩‍👧", "🇩🇪", "👍🏽", "\u200b",
+    "\ufeff", "\x00", "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\U0010ffff",
 )  # fmt: skip
 _BAD = (
     b"\x80", b"\xbf", b"\xc0\x80", b"\xc1", b"\xc3", b"\xe2\x96", b"\xe2\x96\x41", b"\xed\xa0\x80",
-    b"\xf0\x9f", b"\xf0\x9f\x98", b"\xf8", b"\xfe\xff", b"\xff", b"\xe0\x80\x80", b"\xf0\x80\x80\x80",
+    b"\xf0\x9f", b"\xf0\x9f\x98", b"\xf8", b"\xfe\xff", b"\xff", b"\xe0\x80\x80",
+    b"\xf0\x80\x80\x80",
 )  # fmt: skip
 # llama.cpp's BPE raises beyond U+10FFFF, so there is nothing to compare with.
 _BEYOND = re.compile(rb"(?:\xf4[\x90-\xbf]|[\xf5-\xf7][\x80-\xbf])[\x80-\xbf]{2}")

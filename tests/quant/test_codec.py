@@ -56,6 +56,14 @@ def test_decode_is_bit_exact_with_gguf_on_any_bytes(name: str, data: Any) -> Non
     np.testing.assert_array_equal(decode(raw, name), expected.reshape(-1))
 
 
+def test_every_float16_decodes_as_numpy_converts_it() -> None:
+    bits = np.arange(0x10000, dtype="<u2")
+    for part in (bits, bits[:0x7C00], bits[0x8000:0xFC00]):  # with and without infinities
+        got = decode(part.view(np.uint8), "F16")
+        np.testing.assert_array_equal(got, part.view("<f2").astype(np.float32))
+        assert (np.signbit(got) == (part >= 0x8000)).all()
+
+
 @pytest.mark.parametrize(("name", "scale"), [("F32", 0), ("F16", 5e-4), ("BF16", 4e-3)])
 def test_float_formats_keep_their_precision(name: str, scale: float) -> None:
     values = np.random.default_rng(0).standard_normal((8, 64), np.float32)

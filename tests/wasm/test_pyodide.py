@@ -79,9 +79,7 @@ def test_conformance_in_pyodide(report: dict[str, Any], name: str) -> None:
     assert report[name]["failed"] == []
 
 
-def test_q8_0_product_has_the_same_bits(
-    report: dict[str, Any], native_library: Path
-) -> None:
+def test_q8_0_product_has_the_same_bits(report: dict[str, Any], native_library: Path) -> None:
     assert report["native"]["product"] == fixed_product(select("native"))
 
 

@@ -1,0 +1,133 @@
+"""Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `fuzz`, `build`, `record`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.sessions = ["lint", "types", "docs", "tests", "core"]
+nox.options.reuse_existing_virtualenvs = True
+
+ROOT = Path(__file__).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYTHONS = [
+    match[1]
+    for line in PROJECT["classifiers"]
+    if (match := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line))
+]
+FUZZ_TARGETS = ("gguf", "tokenizer", "chat")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The ordinary suite, on every supported Python that is installed."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """The built wheel with nothing but its declared dependencies: weight, contents, first text."""
+    wheel = _build(session, ROOT)
+    size = wheel.stat().st_size
+    assert wheel.name.endswith("-py3-none-any.whl"), wheel.name
+    assert size < 4_000_000, f"the wheel weighs {size} bytes"
+    session.install("--force-reinstall", str(wheel))
+    listing = session.run("python", "-m", "pip", "list", "--format=freeze", silent=True) or ""
+    names = sorted(line.split("==")[0].lower() for line in listing.splitlines() if "==" in line)
+    brought = [name for name in names if name not in ("pip", "setuptools", "wheel")]
+    session.log(f"wheel {size} bytes; brings {', '.join(brought)}")
+    assert brought == ["abi-framework", "jinja2", "markupsafe", "numpy", "tqdm"], brought
+    with tempfile.TemporaryDirectory() as elsewhere, session.chdir(elsewhere):
+        session.run("abi", "run", "-n", "40", "--temp", "0")
+        session.run("abi", "doctor")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format and lint."""
+    session.install("ruff>=0.12")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict over what is shipped and its tools."""
+    session.install("mypy>=1.15", "-e", ".")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The reference is made from the code; this says whether it is current."""
+    session.install("-e", ".")
+    session.run("python", "docs/make_reference.py", *(session.posargs or ["--check"]))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Benchmarks: the pytest-benchmark ones, then the ratios that the documentation quotes."""
+    session.install("-e", ".[test]")
+    pytest_args = ["tests/bench", "--benchmark-only", "-o", "addopts="]
+    session.run("python", "-m", "pytest", *pytest_args, *session.posargs)
+    for type_name, weights in (("F32", "float32"), ("Q8_0", "float32"), ("Q8_0", "blocks")):
+        session.run(
+            "python", "-m", "tests.bench.decode_ratio", "--type", type_name, "--weights", weights
+        )
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def fuzz(session: nox.Session) -> None:
+    """Every fuzz target for some seconds (`nox -s fuzz -- 600`)."""
+    seconds = session.posargs[0] if session.posargs else "20"
+    session.install("-e", ".[fuzz]")
+    for target in FUZZ_TARGETS:
+        with tempfile.TemporaryDirectory() as found:
+            corpus = [found, str(ROOT / "fuzz" / "corpus" / target)]
+            session.run(
+                "python", f"fuzz/fuzz_{target}.py", f"-max_total_time={seconds}", "-max_len=8192",
+                "-rss_limit_mb=1024", "-timeout=10", "-print_final_stats=1", *corpus,
+            )  # fmt: skip
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheels of both distributions into dist/, the native one for every target."""
+    for folder in (ROOT, ROOT / "accel"):
+        shutil.rmtree(folder / "dist", ignore_errors=True)
+    _build(session, ROOT, ROOT / "dist")
+    session.install("ziglang>=0.13")
+    session.env["PYTHONPATH"] = str(ROOT / "accel")
+    code = "from abi_accel.build import TARGETS; print(*TARGETS)"
+    for target in (session.run("python", "-c", code, silent=True) or "").split():
+        session.env["ABI_ACCEL_TARGET"] = target
+        _build(session, ROOT / "accel", ROOT / "dist")
+    for wheel in sorted((ROOT / "dist").glob("*.whl")):
+        session.log(f"{wheel.name} {wheel.stat().st_size} bytes")
+
+
+@nox.session
+def record(session: nox.Session) -> None:
+    """Record what llama.cpp gives (compiles it, some minutes; pip keeps the wheel)."""
+    session.install("-e", ".[oracle]")
+    session.run("python", "-m", "tests.oracle.record")
+
+
+def _build(session: nox.Session, project: Path, out: Path | None = None) -> Path:
+    """Build a wheel and return its path."""
+    session.install("build>=1.2")
+    folder = out or Path(session.create_tmp())
+    before = set(folder.glob("*.whl")) if out else set()
+    if not out:
+        for old in folder.glob("*.whl"):
+            old.unlink()
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(folder), str(project))
+    (wheel,) = set(folder.glob("*.whl")) - before
+    return wheel

@@ -12,6 +12,7 @@ with atheris.instrument_imports(include=["abi.tokenizer"]):
     import abi
     from abi.tokenizer import StreamDecoder, Tokenizer
 
+SPACE = "\u2581".encode()
 SPM = abi.load(kernels="numpy").tokenizer
 BPE = Tokenizer.from_metadata(
     {
@@ -32,7 +33,8 @@ def one_input(data: bytes) -> None:
         assert text == b"".join(map(tokenizer.piece, ids)).decode("utf-8", "replace")
     ids = SPM.encode(data, add_special=False)
     raw = b"".join(map(SPM.piece, ids)).removeprefix(b" ")
-    assert raw == data.replace("\u2581".encode(), b" "), (raw, data)
+    # Bad UTF-8 may swallow the first byte of an escaped space, which then comes back as it is.
+    assert raw.replace(SPACE, b" ") == data.replace(SPACE, b" "), (raw, data)
 
 
 if __name__ == "__main__":

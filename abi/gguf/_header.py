@@ -16,7 +16,15 @@ from math import prod
 
 from abi.errors import FormatError
 from abi.gguf._cursor import Cursor, Value
-from abi.gguf._types import DEFAULT_ALIGNMENT, MAGIC, MAX_DIMS, MAX_KEY, MAX_NAME, ValueType
+from abi.gguf._types import (
+    DEFAULT_ALIGNMENT,
+    MAGIC,
+    MAX_ALIGNMENT,
+    MAX_DIMS,
+    MAX_KEY,
+    MAX_NAME,
+    ValueType,
+)
 from abi.quant import TYPES_BY_ID, TensorType
 
 __all__ = ["Header", "TensorInfo", "read_header"]
@@ -99,8 +107,8 @@ def _alignment(cursor: Cursor, metadata: dict[str, Value], types: dict[str, Valu
     value = metadata.get(key, DEFAULT_ALIGNMENT)
     if key in types and types[key] is not ValueType.UINT32:
         raise cursor.error(f"expected UINT32, got {types[key].name}", key)
-    if not isinstance(value, int) or value < 1 or value & (value - 1):
-        raise cursor.error(f"expected a power of two, got {value}", key)
+    if not isinstance(value, int) or not 1 <= value <= MAX_ALIGNMENT or value & (value - 1):
+        raise cursor.error(f"expected a power of two up to {MAX_ALIGNMENT}, got {value}", key)
     return value
 
 

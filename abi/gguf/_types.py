@@ -12,6 +12,7 @@ from typing import Any
 __all__ = [
     "DEFAULT_ALIGNMENT",
     "MAGIC",
+    "MAX_ALIGNMENT",
     "MAX_DIMS",
     "MAX_KEY",
     "MAX_NAME",
@@ -23,6 +24,7 @@ __all__ = [
 
 MAGIC = b"GGUF"
 DEFAULT_ALIGNMENT = 32
+MAX_ALIGNMENT = 1 << 20  # padding is made of it: a larger one is no alignment but an attack
 MAX_DIMS = 4  # GGML_MAX_DIMS
 MAX_NAME = 63  # GGML_MAX_NAME less the terminator
 MAX_KEY = 65535

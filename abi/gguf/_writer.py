@@ -14,6 +14,7 @@ from abi.errors import InputError
 from abi.gguf._types import (
     DEFAULT_ALIGNMENT,
     MAGIC,
+    MAX_ALIGNMENT,
     MAX_DIMS,
     MAX_KEY,
     MAX_NAME,
@@ -92,8 +93,10 @@ def _write_all(file: IO[bytes], head: bytes, tensors: Sequence[Tensor], alignmen
 def _alignment(metadata: Mapping[str, Any]) -> int:
     value = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
     value = value.value if isinstance(value, Typed) else value
-    if not isinstance(value, int) or value < 1 or value & (value - 1) or value >= 1 << 32:
-        raise InputError(f"general.alignment: expected a power of two, got {value!r}")
+    if not isinstance(value, int) or not 1 <= value <= MAX_ALIGNMENT or value & (value - 1):
+        raise InputError(
+            f"general.alignment: expected a power of two up to {MAX_ALIGNMENT}, got {value!r}"
+        )
     return value
 
 

@@ -91,7 +91,11 @@ HOSTILE = {
         head(pair("k", 9, struct.pack("<IQ", 9, 1) * 9), b"\0" * 64, pairs=1),
         "nested more than 8 deep",
     ),
-    "alignment 0": (head(pair("general.alignment", 4, bytes(4)), pairs=1), "power of two, got 0"),
+    "alignment 0": (head(pair("general.alignment", 4, bytes(4)), pairs=1), "1048576, got 0"),
+    "alignment 1 GiB": (
+        head(pair("general.alignment", 4, struct.pack("<I", 1 << 30)), pairs=1),
+        "power of two up to 1048576, got 1073741824",
+    ),
     "alignment text": (head(pair("general.alignment", 8, text("x")), pairs=1), "expected UINT32"),
     "no dims": (head(info("w", (), 0, 0), bytes(64), tensors=1), "1 to 4 dimensions, got 0"),
     "five dims": (head(info("w", (1,) * 5, 0, 0), bytes(64), tensors=1), "dimensions, got 5"),

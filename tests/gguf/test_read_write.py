@@ -152,7 +152,7 @@ def test_an_open_file_is_read(tmp_path: Path) -> None:
         ({"k": Typed([-1], ValueType.UINT32)}, "k: cannot be stored as an array of UINT32"),
         ({"k": Typed("x", ValueType.INT8)}, "k: 'x' cannot be stored as INT8"),
         ({"": 1}, "a key has 1 to"),
-        ({"general.alignment": 24}, "power of two, got 24"),
+        ({"general.alignment": 24}, "power of two up to 1048576, got 24"),
     ],
 )
 def test_metadata_that_cannot_be_stored_is_refused(metadata: dict[str, Any], words: str) -> None:

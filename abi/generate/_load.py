@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import abi
-from abi.errors import InputError
+from abi.errors import FormatError, InputError
 from abi.generate._model import Model
 from abi.gguf import Source, read
 from abi.kernels import select
@@ -69,15 +69,15 @@ def load(
     >>> abi.load().config.arch.name
     'llama'
     """
-    if n_batch < 1 or (n_ctx is not None and n_ctx < 1):
-        raise InputError(f"n_batch and n_ctx must be positive, got {n_batch} and {n_ctx}")
+    for name, value in (("n_batch", n_batch), ("n_ctx", n_ctx)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise InputError(f"{name}={value!r}: expected a whole number above 0")
     file = read(model_path() if source is None else source)
     transformer = load_transformer(file, select(kernels), weights=weights, progress=progress)
     tokenizer = Tokenizer.from_metadata(file.metadata, pre=tokenizer_pre)
-    if len(tokenizer) > transformer.n_vocab:
-        raise InputError(
-            f"{file.source}: {len(tokenizer)} tokens but embeddings for {transformer.n_vocab}"
-        )
+    if len(tokenizer) != transformer.n_vocab:
+        message = f"{len(tokenizer)} tokens but embeddings for {transformer.n_vocab}"
+        raise FormatError(message, field="tokenizer.ggml.tokens", source=file.source)
     return Model(file, transformer, tokenizer, n_ctx or transformer.config.n_ctx_train, n_batch)
 
 

@@ -74,7 +74,9 @@ def make_sampler(
         kept = top_k_filter(logits, top_k)
         for keep in filters:
             kept = keep(kept)
-        chances = softmax(kept.logits / np.float32(temperature))
+        # In float64 and from the largest down, so that no temperature overflows.
+        cooled = (kept.logits - kept.logits.max()).astype(np.float64) / temperature
+        chances = softmax(np.maximum(cooled, -1e4).astype(np.float32))
         return int(kept.ids[pick(chances, rng.random())])
 
     return sample
@@ -129,17 +131,24 @@ def pick(chances: F32, u: float) -> int:
 
 
 def _check(temperature: float, top_k: int, top_p: float, min_p: float, seed: int | None) -> None:
+    numbers = (temperature, top_p, min_p)
+    if not all(isinstance(value, int | float | np.number) for value in numbers):
+        raise InputError(f"temperature, top_p and min_p are numbers, got {numbers}")
     ranges = {
         "temperature": (temperature, 0 <= temperature < float("inf"), "0 or above"),
-        "top_k": (top_k, isinstance(top_k, int) and top_k >= 0, "a whole number, 0 or above"),
+        "top_k": (top_k, _is_index(top_k) and top_k >= 0, "a whole number, 0 or above"),
         "top_p": (top_p, 0 < top_p <= 1, "above 0, up to 1"),
         "min_p": (min_p, 0 <= min_p < 1, "0 or above, below 1"),
         "seed": (
             seed,
-            seed is None or (isinstance(seed, int) and seed >= 0),
+            seed is None or (_is_index(seed) and seed >= 0),
             "a whole number, 0 or above",
         ),
     }
     for name, (value, ok, expected) in ranges.items():
         if not ok:
             raise InputError(f"{name}={value}: expected {expected}")
+
+
+def _is_index(value: object) -> bool:
+    return hasattr(value, "__index__")

@@ -5,7 +5,7 @@ accelerator subclasses it and overrides what it does faster; a device accelerato
 every method that makes or takes arrays.
 """
 
-from abi.kernels._numpy import NumpyKernels
+from abi.kernels._numpy import NumpyKernels, check_product
 from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
 from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Step, Weight
 
@@ -21,6 +21,7 @@ __all__ = [
     "Step",
     "Weight",
     "candidates",
+    "check_product",
     "select",
     "use",
 ]

@@ -33,6 +33,8 @@ def attend(q: F32, k: F32, v: F32, pos: int, scale: float) -> F32:
     -------
     (T, H * D) float32
     """
+    if not len(q):
+        return q
     n_head_kv, _, head_dim = k.shape
     n_tokens = len(q)
     group = q.shape[1] // (n_head_kv * head_dim)

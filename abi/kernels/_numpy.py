@@ -17,7 +17,7 @@ from abi.kernels._attention import attend
 from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Step, Weight
 from abi.quant import Tensor, codec
 
-__all__ = ["NumpyKernels"]
+__all__ = ["NumpyKernels", "check_product"]
 
 F32 = npt.NDArray[np.float32]
 
@@ -87,8 +87,7 @@ class NumpyKernels:
 
     def matmul(self, x: Array, w: Weight) -> Array:
         """`x @ w.T`: `(T, k)` by `(n, k)` to `(T, n)`."""
-        if x.shape[-1] != w.shape[-1]:
-            raise InputError(f"{w.name}: rows of {w.shape[-1]}, got activations of {x.shape[-1]}")
+        check_product(x, w)
         if w.layout == "float32":
             return _dot(x, w.data)
         tensor: Tensor = w.data
@@ -220,6 +219,18 @@ class NumpyKernels:
         h = self.rms_norm(x, layer.ffn_norm, spec.eps)
         h = self.glu(self.matmul(h, layer.ffn_gate), self.matmul(h, layer.ffn_up))
         return self.add(x, self.matmul(h, layer.ffn_down))
+
+
+def check_product(x: Array, w: Weight) -> None:
+    """Raise unless `x` is `(T, k)` and `w` is `(n, k)`; native code checks nothing.
+
+    Raises
+    ------
+    InputError
+        With both shapes.
+    """
+    if len(x.shape) != 2 or len(w.shape) != 2 or x.shape[1] != w.shape[1]:
+        raise InputError(f"{w.name}: a weight of {w.shape} cannot take activations of {x.shape}")
 
 
 def _dot(x: F32, w: F32) -> F32:

@@ -1,4 +1,8 @@
-"""Choosing kernels: `use("native")` > `ABI_KERNELS=native` > the first available."""
+"""Choosing kernels: `use("native")` > `ABI_KERNELS=native` > the first available.
+
+NumPy comes first as long as `abi-accel` holds a single kernel, which saves memory but is
+slower than BLAS on expanded weights: nobody gets it unasked.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,11 @@ __all__ = ["REGISTRY", "Candidate", "candidates", "select", "use"]
 
 # In the order of automatic choice; what is not installed is passed over.
 REGISTRY: dict[str, str] = {
-    "native": "abi_accel.native:NativeKernels",
     "numpy": "abi.kernels._numpy:NumpyKernels",
+    "native": "abi_accel.native:NativeKernels",
 }
 
-_CURES = {"native": "pip install abi-accel"}
+_CURES = {"native": "install abi-accel (from a clone of the repository: pip install ./accel)"}
 
 _chosen: str | None = None
 
@@ -40,7 +44,7 @@ def use(name: str | None) -> None:
         If these kernels are unknown or cannot be used here.
     """
     global _chosen
-    if name is not None:
+    if name is not None and name != "auto":
         _instance(name)
     _chosen = name
 
@@ -58,9 +62,15 @@ def select(name: str | None = None) -> NumpyKernels:
     KernelError
         If kernels were asked for by name and cannot be used here, with the reason.
     """
-    wanted = name or _chosen or os.environ.get("ABI_KERNELS")
+    environment = os.environ.get("ABI_KERNELS")
+    wanted = name or _chosen or environment
     if wanted and wanted != "auto":
-        return _instance(wanted)
+        try:
+            return _instance(wanted)
+        except KernelError as error:
+            if wanted == (name or _chosen):
+                raise
+            raise KernelError(f"ABI_KERNELS={environment}: {error}") from None
     usable = (c.name for c in candidates() if c.reason is None)
     return _instance(next(usable))
 
@@ -87,7 +97,7 @@ def _reason(name: str) -> str | None:
 @lru_cache(maxsize=None)
 def _instance(name: str) -> NumpyKernels:
     if name not in REGISTRY:
-        raise KernelError(f"unknown kernels {name!r}; expected one of {', '.join(REGISTRY)}")
+        raise KernelError(f"unknown kernels {name!r}; expected auto, {', '.join(REGISTRY)}")
     reason = _reason(name)
     if reason is not None:
         raise KernelError(f"kernels {name!r} cannot be used here: {reason}")

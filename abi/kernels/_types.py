@@ -6,7 +6,7 @@ device keeps them where it computes, so model code never looks inside one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Array", "KVLayer", "Layer", "Span", "Spec", "Step", "Weight"]
@@ -26,7 +26,7 @@ class Weight:
     shape: tuple[int, ...]
     type_name: str  # as stored in the file
     layout: str
-    data: Any
+    data: Any = field(repr=False)
     n_bytes: int  # memory it takes beyond the mapped file
 
 

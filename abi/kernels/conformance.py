@@ -171,7 +171,7 @@ def _attention(kernels: NumpyKernels, rng: np.random.Generator) -> Iterator[Chec
     for heads, heads_kv, dim in ((1, 1, 7), (4, 2, 8), (6, 1, 33)):
         cache = KVLayer(*(kernels.asarray(_normal(rng, 2, heads_kv, 97, dim)) for _ in range(2)))
         for spans in (
-            (Span(0, 1, 0, 0),),
+            (Span(0, 0, 0, 0), Span(0, 1, 0, 0)),
             (Span(0, 1, 1, 96),),
             (Span(0, 7, 1, 31), Span(7, 8, 0, 64), ),
             (Span(0, 65, 0, 32),),

@@ -55,8 +55,10 @@ class Batch:
         Raises
         ------
         InputError
-            If a slot has two runs: its second could not see the first.
+            If the batch is empty, or a slot has two runs: its second could not see the first.
         """
+        if not len(self):
+            raise InputError("the batch is empty; pass at least one token")
         breaks = np.flatnonzero((np.diff(self.slots) != 0) | (np.diff(self.positions) != 1)) + 1
         starts = [0, *breaks.tolist()]
         stops = [*breaks.tolist(), len(self)]

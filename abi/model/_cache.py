@@ -37,7 +37,15 @@ class KVCache:
         ]
 
     def truncate(self, slot: int, length: int) -> None:
-        """Forget what a slot holds from position `length` on."""
+        """Forget what a slot holds from position `length` on.
+
+        Raises
+        ------
+        InputError
+            If there is no such slot, or the length is negative.
+        """
+        if not 0 <= slot < len(self.lengths) or length < 0:
+            raise InputError(f"no slot {slot} of {len(self.lengths)}, or length {length} below 0")
         self.lengths[slot] = min(self.lengths[slot], length)
 
     def check(self, spans: tuple[Span, ...]) -> None:
@@ -65,13 +73,21 @@ class KVCache:
                     n_ctx=self.n_ctx,
                 )
 
-    def advance(self, spans: tuple[Span, ...]) -> None:
-        """Make room for the spans and count them as held."""
-        ends = {span.slot: span.pos + span.stop - span.start for span in spans}
-        need = max(ends.values())
-        if need > self._capacity:
-            while self._capacity < need:
-                self._capacity = min(self.n_ctx, 2 * self._capacity)
-            self.layers = [self._kernels.kv_resize(old, self._capacity) for old in self.layers]
-        for slot, end in ends.items():
+    def reserve(self, spans: tuple[Span, ...]) -> None:
+        """Make room for the spans."""
+        need, capacity = max(_ends(spans).values()), self._capacity
+        if need <= capacity:
+            return
+        while capacity < need:
+            capacity = min(self.n_ctx, 2 * capacity)
+        self.layers = [self._kernels.kv_resize(old, capacity) for old in self.layers]
+        self._capacity = capacity
+
+    def commit(self, spans: tuple[Span, ...]) -> None:
+        """Count the spans as held."""
+        for slot, end in _ends(spans).items():
             self.lengths[slot] = end
+
+
+def _ends(spans: tuple[Span, ...]) -> dict[int, int]:
+    return {span.slot: span.pos + span.stop - span.start for span in spans}

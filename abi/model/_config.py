@@ -13,6 +13,7 @@ from abi.model._rope import Rope
 __all__ = ["Config"]
 
 _LIMIT = 1 << 31  # more of anything is a broken file
+_SHOWN = 80  # characters of a file's value in a message
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ class Config:
         name = metadata.get("general.architecture")
         if name is None:
             raise FormatError("missing; this is no model", field="general.architecture")
-        if name not in ARCHITECTURES:
+        if not isinstance(name, str) or name not in ARCHITECTURES:
             known = ", ".join(ARCHITECTURES)
-            raise UnsupportedError(f"architecture {name!r} is not supported; supported: {known}")
+            shown = repr(name)[:_SHOWN]
+            raise UnsupportedError(f"architecture {shown} is not supported; supported: {known}")
         keys = _Keys(metadata, name)
-        _refuse_experts(keys)
+        _refuse_what_is_missing(keys)
         n_embd, n_head = keys.size("embedding_length"), keys.size("attention.head_count")
         n_head_kv = keys.size("attention.head_count_kv", n_head)
         head_dim = _head_dim(keys, n_embd, n_head, n_head_kv)
@@ -79,15 +81,16 @@ class _Keys:
         name, value = self._get(key, default)
         if hasattr(value, "__len__") and not isinstance(value, str):
             raise UnsupportedError(f"{name}: one value a layer is not supported yet")
-        if not isinstance(value, int) or not 0 < value < _LIMIT:
-            raise FormatError(f"expected a positive integer, got {value!r}", field=name)
+        if type(value) is not int or not 0 < value < _LIMIT:
+            shown = repr(value)[:_SHOWN]
+            raise FormatError(f"expected a positive integer, got {shown}", field=name)
         return value
 
     def real(self, key: str, default: float | None = None) -> float:
         """A finite number, zero or above."""
         name, value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise FormatError(f"expected a number, got {value!r}", field=name)
+            raise FormatError(f"expected a number, got {repr(value)[:_SHOWN]}", field=name)
         if not 0 <= value < float("inf"):
             raise FormatError(f"expected a finite number not below 0, got {value}", field=name)
         return float(value)
@@ -95,8 +98,11 @@ class _Keys:
     def text(self, key: str, default: str) -> str:
         name, value = self._get(key, default)
         if not isinstance(value, str):
-            raise FormatError(f"expected a string, got {value!r}", field=name)
+            raise FormatError(f"expected a string, got {repr(value)[:_SHOWN]}", field=name)
         return value
+
+    def has(self, key: str) -> bool:
+        return f"{self.arch}.{key}" in self.metadata
 
     def _get(self, key: str, default: Any) -> tuple[str, Any]:
         name = f"{self.arch}.{key}"
@@ -106,11 +112,13 @@ class _Keys:
         return name, value
 
 
-def _refuse_experts(keys: _Keys) -> None:
-    n_expert = keys.metadata.get(f"{keys.arch}.expert_count", 0)
-    if n_expert:
+def _refuse_what_is_missing(keys: _Keys) -> None:
+    if keys.has("expert_count") and keys.real("expert_count"):
+        raise UnsupportedError(f"{keys.arch}.expert_count: experts are not supported yet")
+    causal = keys.metadata.get(f"{keys.arch}.attention.causal", True)
+    if causal is not True:
         raise UnsupportedError(
-            f"{keys.arch}.expert_count: {n_expert} experts are not supported yet"
+            f"{keys.arch}.attention.causal: only causal attention is supported, got {causal!r}"
         )
 
 
@@ -144,17 +152,20 @@ def _rope(keys: _Keys, head_dim: int) -> Rope:
     kind = keys.text("rope.scaling.type", "linear")
     if kind not in ("none", "linear", "yarn"):
         raise UnsupportedError(
-            f"{keys.arch}.rope.scaling.type: {kind!r} is not supported; "
+            f"{keys.arch}.rope.scaling.type: {kind[:_SHOWN]!r} is not supported; "
             "supported: none, linear, yarn"
         )
-    factor = keys.real("rope.scaling.factor", 0.0) or keys.real("rope.scale_linear", 0.0)
+    base = keys.real("rope.freq_base", 10000.0)
+    if base <= 1:
+        raise FormatError(f"expected above 1, got {base}", field=f"{keys.arch}.rope.freq_base")
+    # The old key counts only where the new one is absent; 0 stands for no scaling.
+    new_key = keys.has("rope.scaling.factor")
+    factor = keys.real("rope.scaling.factor" if new_key else "rope.scale_linear", 0.0)
     return Rope(
         n_rot=n_rot,
-        base=keys.real("rope.freq_base", 10000.0) or 10000.0,
+        base=base,
         factor=factor if factor and kind != "none" else 1.0,
         yarn=kind == "yarn",
         n_ctx_orig=keys.size("rope.scaling.original_context_length", keys.size("context_length")),
         attn_factor=keys.real("rope.scaling.attn_factor", 1.0),
-        beta_fast=keys.real("rope.scaling.yarn_beta_fast", 32.0),
-        beta_slow=keys.real("rope.scaling.yarn_beta_slow", 1.0),
     )

@@ -59,12 +59,12 @@ def load_transformer(
     shapes = _check(file, _shapes(config, _n_vocab(file, config)))
     mode = _choose(file) if weights == "auto" else weights
     packed: dict[str, Weight] = {}
-    done = 0
+    done, total = 0, file.n_bytes
     for name in filter(file.tensors.__contains__, shapes):
         packed[name] = kernels.pack(file.tensors[name], mode)
         done += file.tensors[name].n_bytes
         if progress is not None:
-            progress(done, file.n_bytes)
+            progress(done, total)
     return _assemble(config, kernels, packed, mode, file.tensors.get("rope_freqs.weight"))
 
 

@@ -16,6 +16,9 @@ __all__ = ["Rope"]
 
 F32 = npt.NDArray[np.float32]
 
+# Turns over the original context between which YaRN mixes; llama.cpp takes no others for llama.
+_BETA_FAST, _BETA_SLOW = 32.0, 1.0
+
 
 @dataclass(frozen=True)
 class Rope:
@@ -31,8 +34,8 @@ class Rope:
     yarn : bool
     n_ctx_orig : int
         Context the model was trained on before stretching.
-    attn_factor, beta_fast, beta_slow : float
-        YaRN's own.
+    attn_factor : float
+        Multiplies cosine and sine.
     """
 
     n_rot: int
@@ -41,8 +44,6 @@ class Rope:
     yarn: bool = False
     n_ctx_orig: int = 0
     attn_factor: float = 1.0
-    beta_fast: float = 32.0
-    beta_slow: float = 1.0
 
     def cis(self, positions: npt.NDArray[np.int64], factors: F32 | None = None) -> F32:
         """Cosine and sine of every angle.
@@ -70,8 +71,8 @@ class Rope:
         stretched = frequency / self.factor
         if not self.yarn:
             return stretched, self.attn_factor
-        low = max(0, floor(self._dimension(self.beta_fast)))
-        high = min(self.n_rot - 1, ceil(self._dimension(self.beta_slow)))
+        low = max(0, floor(self._dimension(_BETA_FAST)))
+        high = min(self.n_rot - 1, ceil(self._dimension(_BETA_SLOW)))
         ramp = (np.arange(self.n_rot // 2) - low) / max(0.001, high - low)
         keep = 1 - np.clip(ramp, 0, 1)  # high frequencies are kept as they are
         mixed = stretched * (1 - keep) + frequency * keep

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +38,11 @@ class Transformer:
     config: Config
     kernels: NumpyKernels
     weights: str
-    token_embd: Weight
-    layers: list[Layer]
-    output_norm: Weight
-    output: Weight
-    rope_factors: F32 | None
+    token_embd: Weight = field(repr=False)
+    layers: list[Layer] = field(repr=False)
+    output_norm: Weight = field(repr=False)
+    output: Weight = field(repr=False)
+    rope_factors: F32 | None = field(repr=False)
 
     @property
     def n_vocab(self) -> int:
@@ -73,29 +74,35 @@ class Transformer:
         ContextLengthError
             If a sequence would pass the context; the cache is unchanged.
         """
-        self._check(batch)
+        self._check(batch, outputs)
         spans = batch.spans()
         cache.check(spans)
-        cache.advance(spans)
+        cache.reserve(spans)
+        for span in spans:  # what is about to be overwritten is no longer held
+            cache.truncate(span.slot, span.pos)
         kernels, config = self.kernels, self.config
         cis = config.rope.cis(batch.positions, self.rope_factors)
         step = Step(spans, kernels.asarray(cis))
         x = kernels.take_rows(self.token_embd, batch.tokens)
         for layer, kv in zip(self.layers, cache.layers, strict=True):
-            x = kernels.block(x, layer, self._spec, kv, step)
+            x = kernels.block(x, layer, self.spec, kv, step)
+        cache.commit(spans)
         if outputs is not None:
             x = kernels.select(x, np.asarray(outputs, np.int64))
         x = kernels.rms_norm(x, self.output_norm, config.eps)
         return kernels.to_numpy(kernels.matmul(x, self.output))
 
-    @property
-    def _spec(self) -> Spec:
+    @cached_property
+    def spec(self) -> Spec:
+        """What the kernels need to know of every layer."""
         c = self.config
         return Spec(c.n_head, c.n_head_kv, c.head_dim, c.eps, c.arch.rope_neox, c.scale)
 
-    def _check(self, batch: Batch) -> None:
+    def _check(self, batch: Batch, outputs: Sequence[int] | None) -> None:
         if not len(batch):
             raise InputError("the batch is empty; pass at least one token")
+        if outputs is not None and any(not 0 <= row < len(batch) for row in outputs):
+            raise InputError(f"outputs {list(outputs)} are not rows of a batch of {len(batch)}")
         low, high = int(batch.tokens.min()), int(batch.tokens.max())
         if low < 0 or high >= self.n_vocab:
             wrong = low if low < 0 else high

@@ -5,9 +5,10 @@ from a file, so they can be used and tested alone.
 """
 
 from abi.tokenizer._pretokenizer import PRETOKENIZERS, PreTokenizer
+from abi.tokenizer._roles import TokenType
 from abi.tokenizer._stream import StreamDecoder
 from abi.tokenizer._tokenizer import Tokenizer
-from abi.tokenizer._vocab import TokenType, Vocab
+from abi.tokenizer._vocab import Vocab
 
 __all__ = [
     "PRETOKENIZERS",

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from abi.errors import FormatError
-from abi.tokenizer._merge import merge
+from abi.tokenizer._merge import CACHED_LENGTH, CACHED_WORDS, merge
 from abi.tokenizer._pretokenizer import PreTokenizer
+from abi.tokenizer._roles import TokenType
 from abi.tokenizer._unicode import decode_lenient, is_valid
-from abi.tokenizer._vocab import TokenType, Vocab
+from abi.tokenizer._vocab import Vocab
 
 __all__ = ["BytePairEncoding", "byte_alphabet"]
-
-_CACHE = 1 << 16
 
 
 def byte_alphabet() -> list[str]:
@@ -49,9 +48,10 @@ class BytePairEncoding:
             ids = words.get(word)
             if ids is None:
                 ids = self._encode_word(word)
-                if len(words) >= _CACHE:
-                    words.clear()
-                words[word] = ids
+                if len(word) <= CACHED_LENGTH:
+                    if len(words) >= CACHED_WORDS:
+                        words.clear()
+                    words[word] = ids
             yield from ids
 
     def piece(self, token: int) -> bytes:

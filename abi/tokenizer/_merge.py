@@ -6,7 +6,11 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import AnyStr
 
-__all__ = ["merge"]
+__all__ = ["CACHED_LENGTH", "CACHED_WORDS", "merge"]
+
+# Words whose merges are remembered: a few megabytes, whatever the text.
+CACHED_WORDS = 1 << 16
+CACHED_LENGTH = 48
 
 
 def merge(symbols: list[AnyStr], cost: Callable[[AnyStr, AnyStr], float | None]) -> list[AnyStr]:

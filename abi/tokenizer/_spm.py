@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from abi.errors import FormatError
-from abi.tokenizer._merge import merge
+from abi.tokenizer._merge import CACHED_LENGTH, CACHED_WORDS, merge
+from abi.tokenizer._roles import TokenType
 from abi.tokenizer._unicode import is_valid
-from abi.tokenizer._vocab import TokenType, Vocab
+from abi.tokenizer._vocab import Vocab
 
 __all__ = ["SentencePiece"]
 
@@ -21,7 +22,6 @@ _SPACE = "\u2581"
 _WORD = re.compile(f"{_SPACE}+[^{_SPACE}]*|[^{_SPACE}]+")
 _CROSSING = re.compile(f"[^{_SPACE}]{_SPACE}")
 _BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
-_CACHE = 1 << 16
 _SYMBOL_BYTES = (1,) * 12 + (2, 2, 3, 4)  # by the upper four bits of the first byte
 
 
@@ -65,9 +65,10 @@ class SentencePiece:
         ids = self._words.get(word)
         if ids is None:
             ids = self._encode_word(word)
-            if len(self._words) >= _CACHE:
-                self._words.clear()
-            self._words[word] = ids
+            if len(word) <= CACHED_LENGTH:
+                if len(self._words) >= CACHED_WORDS:
+                    self._words.clear()
+                self._words[word] = ids
         return ids
 
     def _encode_word(self, word: str) -> list[int]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from abi.errors import FormatError, InputError, UnsupportedError
 from abi.tokenizer._bpe import BytePairEncoding
 from abi.tokenizer._pretokenizer import pretokenizer
+from abi.tokenizer._roles import TokenType
 from abi.tokenizer._spm import SentencePiece
 from abi.tokenizer._unicode import as_text
-from abi.tokenizer._vocab import TokenType, Vocab
+from abi.tokenizer._vocab import Vocab
 
 __all__ = ["Tokenizer"]
 
+_C_SPACE = " \t\n\v\f\r"  # isspace of the C locale
 _SPECIAL = (TokenType.CONTROL, TokenType.UNKNOWN)
 
 
@@ -62,7 +65,7 @@ class Tokenizer:
         kind = metadata.get(key)
         if kind is None:
             raise FormatError("missing; the file has no tokeniser", field=key)
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise UnsupportedError(f"{key}: {kind!r} is not supported; supported: llama, gpt2")
         return _KINDS[kind](metadata, pre)
 
@@ -171,24 +174,36 @@ class Tokenizer:
         parts: list[str | int] = [text] if text else []
         for token_text, token in self._cut if parse_special else self._cut_plain:
             if token_text in text:
-                parts = [piece for part in parts for piece in _cut(part, token_text, token)]
+                before = token in self.vocab.lstrip
+                after = token in self.vocab.rstrip
+                cut = partial(_cut, token_text=token_text, token=token, before=before, after=after)
+                parts = [piece for part in parts for piece in cut(part)]
         return iter(parts)
 
 
-def _cut(part: str | int, token_text: str, token: int) -> Iterator[str | int]:
+def _cut(
+    part: str | int, token_text: str, token: int, before: bool, after: bool
+) -> Iterator[str | int]:
+    """A text around a token; `before` and `after` say where white space goes."""
     if isinstance(part, int):
         yield part
         return
-    first, *rest = part.split(token_text)
-    if first:
-        yield first
-    for text in rest:
-        yield token
+    texts = part.split(token_text)
+    for i, text in enumerate(texts):
+        if i:
+            yield token
+            text = text.lstrip(_C_SPACE) if after else text
+        if i < len(texts) - 1 and before:
+            text = text.rstrip(_C_SPACE)
         if text:
             yield text
 
 
 def _sentencepiece(metadata: Mapping[str, Any], pre: str | None) -> Tokenizer:
+    if pre is not None:
+        raise InputError(
+            f"pre-tokeniser {pre!r}: this model has a SentencePiece tokeniser, which takes none"
+        )
     defaults = {"bos": 1, "eos": 2, "unk": 0}
     vocab = Vocab.from_metadata(
         metadata, defaults, add_bos=True, add_eos=False, add_space_prefix=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from functools import lru_cache
 
 from abi.errors import InputError
@@ -28,7 +29,7 @@ def char_class(category: str) -> str:
     """
     return "".join(
         chr(first) if first == last else f"{chr(first)}-{chr(last)}"
-        for first, last in _ranges(category)
+        for first, last in _ranges()[category]
     ).replace("[", "\\[")
 
 
@@ -91,15 +92,18 @@ def _code_point(raw: bytes, pos: int) -> tuple[int, int]:
     return (code, size) if code <= 0x10FFFF else (0xFFFD, 1)
 
 
-def _ranges(category: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=1)
+def _ranges() -> dict[str, list[tuple[int, int]]]:
+    """First and last code points by category, in one pass over the planes."""
     known = {c: kind for first, last, kind in OVERRIDES for c in range(first, last + 1)}
-    ranges: list[tuple[int, int]] = []
+    category, ranges = unicodedata.category, defaultdict(list)
+    start, current = 0, ""
     for plane in _PLANES:
         for code in plane:
-            if known.get(code, unicodedata.category(chr(code))[0]) != category:
-                continue
-            if ranges and ranges[-1][1] == code - 1:
-                ranges[-1] = ranges[-1][0], code
-            else:
-                ranges.append((code, code))
+            kind = known[code] if code in known else category(chr(code))[0]
+            if kind != current:
+                ranges[current].append((start, code - 1))
+                start, current = code, kind
+        ranges[current].append((start, plane[-1]))
+        current = ""
     return ranges

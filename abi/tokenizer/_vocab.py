@@ -1,51 +1,22 @@
 """The vocabulary: token texts, types, scores and special tokens, from GGUF metadata.
 
-Follows `llama_vocab::impl::load` of llama.cpp, its defaults and its detection of
-end-of-generation tokens by their text included.
+Follows `llama_vocab::impl::load` of llama.cpp, its defaults included.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from abi.errors import FormatError
+from abi.tokenizer._roles import SPECIAL_KEYS, TokenType, assign_roles, stripping
 
-__all__ = ["TokenType", "Vocab"]
-
-
-class TokenType(IntEnum):
-    """Values of `tokenizer.ggml.token_type`."""
-
-    UNDEFINED = 0
-    NORMAL = 1
-    UNKNOWN = 2
-    CONTROL = 3
-    USER_DEFINED = 4
-    UNUSED = 5
-    BYTE = 6
+__all__ = ["Vocab"]
 
 
+_NEEDED = ("bos", "eos", "eot", "eom")  # a wrong id of these would change what is generated
 _PARTITIONED = (TokenType.CONTROL, TokenType.USER_DEFINED, TokenType.UNKNOWN)
-
-_END_OF_GENERATION = frozenset({
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
-    "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
-    "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
-    "<｜end▁of▁sentence｜>", "[e~[",
-})  # fmt: skip
-
-_SPECIAL_KEYS = {
-    "bos": "tokenizer.ggml.bos_token_id",
-    "eos": "tokenizer.ggml.eos_token_id",
-    "eot": "tokenizer.ggml.eot_token_id",
-    "eom": "tokenizer.ggml.eom_token_id",
-    "unk": "tokenizer.ggml.unknown_token_id",
-    "sep": "tokenizer.ggml.seperator_token_id",
-    "pad": "tokenizer.ggml.padding_token_id",
-}
 
 
 @dataclass(frozen=True)
@@ -59,17 +30,22 @@ class Vocab:
     types : list of TokenType
     scores : list of float
     special : dict
-        Ids of "bos", "eos", "eot", "eom", "unk", "sep", "pad" where there is one.
+        Ids by role where there is one: "bos", "eos", "eot", "eom", "unk", "sep", "pad", "mask"
+        and "fim_pre", "fim_suf", "fim_mid", "fim_pad", "fim_rep", "fim_sep".
     eog : frozenset of int
         Tokens that end a generation.
+    lstrip, rstrip : frozenset of int
+        Tokens that take the white space before, or after, them out of the text.
     add_bos, add_eos, add_space_prefix : bool
     """
 
-    texts: list[str]
-    types: list[TokenType]
-    scores: list[float]
+    texts: list[str] = field(repr=False)
+    types: list[TokenType] = field(repr=False)
+    scores: list[float] = field(repr=False)
     special: dict[str, int]
     eog: frozenset[int]
+    lstrip: frozenset[int] = field(repr=False)
+    rstrip: frozenset[int] = field(repr=False)
     add_bos: bool
     add_eos: bool
     add_space_prefix: bool
@@ -95,17 +71,15 @@ class Vocab:
             If a list is missing, has the wrong type or the wrong length.
         """
         texts = _texts(metadata)
-        types = [
-            TokenType(t) if 0 <= t <= 6 else TokenType.UNDEFINED
-            for t in _numbers(metadata, "tokenizer.ggml.token_type", len(texts), 1)
-        ]
+        types = _types(metadata, len(texts))
         scores = _numbers(metadata, "tokenizer.ggml.scores", len(texts), 0.0)
         ids = {text: i for i, text in enumerate(texts)}
         special = _special(metadata, defaults, len(texts))
-        for text in _END_OF_GENERATION & ids.keys():
-            types[ids[text]] = TokenType.CONTROL
+        eog = assign_roles(ids, types, special)
+        pre, name = (_text(metadata, key) for key in ("tokenizer.ggml.pre", "general.name"))
+        lstrip, rstrip = stripping(ids, types, pre, name)
         return cls(
-            texts, types, scores, special, _end_tokens(ids, special),
+            texts, types, scores, special, eog, lstrip, rstrip,
             _flag(metadata, "add_bos_token", flags["add_bos"]),
             _flag(metadata, "add_eos_token", flags["add_eos"]),
             _flag(metadata, "add_space_prefix", flags["add_space_prefix"]),
@@ -145,22 +119,28 @@ def _flag(metadata: Mapping[str, Any], name: str, default: bool) -> bool:
     return value
 
 
+def _types(metadata: Mapping[str, Any], n: int) -> list[TokenType]:
+    numbers = _numbers(metadata, "tokenizer.ggml.token_type", n, TokenType.NORMAL)
+    known = {int(kind): kind for kind in TokenType}
+    return [known.get(number, TokenType.UNDEFINED) for number in numbers]
+
+
+def _text(metadata: Mapping[str, Any], key: str) -> str:
+    value = metadata.get(key, "")
+    return value if isinstance(value, str) else ""
+
+
 def _special(metadata: Mapping[str, Any], defaults: Mapping[str, int], n: int) -> dict[str, int]:
-    special = {name: i for name, i in defaults.items() if i < n}
-    for name, key in _SPECIAL_KEYS.items():
-        value = metadata.get(key)
-        if value is None:
-            continue
-        if not isinstance(value, int) or not 0 <= value < n:
-            raise FormatError(f"expected an id below {n}, got {value!r}", field=key)
-        special[name] = value
+    special = {role: i for role, i in defaults.items() if i < n}
+    for role, keys in SPECIAL_KEYS.items():
+        for key in (f"tokenizer.ggml.{key}" for key in keys):
+            value = metadata.get(key)
+            if value is None:
+                continue
+            in_vocab = type(value) is int and 0 <= value < n
+            if not in_vocab and role not in _NEEDED:
+                continue  # converters write 2**32 - 1 for "none"
+            if not in_vocab:
+                raise FormatError(f"expected an id below {n}, got {value!r}", field=key)
+            special[role] = value
     return special
-
-
-def _end_tokens(ids: Mapping[str, int], special: Mapping[str, int]) -> frozenset[int]:
-    texts = set(_END_OF_GENERATION & ids.keys())
-    # With a token for the end of a whole turn, "<|end|>" only ends one message of it.
-    if ("<|call|>" in texts and "<|return|>" in texts) or {"<|calls|>", "<|flush|>"} <= texts:
-        texts.discard("<|end|>")
-    named = {special[name] for name in ("eos", "eot", "eom") if name in special}
-    return frozenset(named | {ids[text] for text in texts})

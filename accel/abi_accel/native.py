@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from abi.kernels import Array, NumpyKernels, Weight
+from abi.errors import InputError
+from abi.kernels import Array, NumpyKernels, Weight, check_product
 from abi.quant import Tensor
 
 __all__ = ["NativeKernels"]
@@ -52,11 +53,13 @@ class NativeKernels(NumpyKernels):
 
     def matmul(self, x: Array, w: Weight) -> Array:
         """`x @ w.T`; with Q8_0 weights, after rounding each 32 activations to 8 bits."""
-        if w.layout != "blocks" or w.type_name != "Q8_0" or x.shape[-1] != w.shape[-1]:
+        if w.layout != "blocks" or w.type_name != "Q8_0":
             return super().matmul(x, w)
+        check_product(x, w)
         n_tokens, (n_rows, n_cols) = len(x), w.shape
-        blocks = w.data.data  # (n_rows * n_blocks * 34,) uint8
-        assert blocks.flags.c_contiguous and blocks.nbytes == w.data.n_bytes
+        blocks = np.ascontiguousarray(w.data.data, np.uint8)  # (n_rows * n_blocks * 34,)
+        if blocks.nbytes != w.data.n_bytes:
+            raise InputError(f"{w.name}: {blocks.nbytes} bytes, expected {w.data.n_bytes}")
         x = np.ascontiguousarray(x, np.float32)
         quants = np.empty((n_tokens, n_cols), np.int8)
         scales = np.empty((n_tokens, n_cols // _BLOCK), np.float32)

@@ -50,6 +50,24 @@ def test_bits_equal_the_definition(
     np.testing.assert_array_equal(got, expected(x, tensor))
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_make_their_sums_nan(native_library: Path, odd: float) -> None:
+    kernels = select("native")
+    weight = kernels.pack(Tensor.from_array("w", np.ones((3, 64)), "Q8_0"))
+    x = np.ones((2, 64), np.float32)
+    x[0, 5] = odd
+    got = kernels.matmul(x, weight)
+    assert np.isnan(got[0]).all()
+    np.testing.assert_allclose(got[1], 64, rtol=1e-2)
+
+
+@pytest.mark.parametrize("tiny", [1e-45, 1e-38, 1e-37])
+def test_numbers_too_small_to_scale_are_zero(native_library: Path, tiny: float) -> None:
+    kernels = select("native")
+    weight = kernels.pack(Tensor.from_array("w", np.ones((3, 32)), "Q8_0"))
+    assert not kernels.matmul(np.full((1, 32), tiny, np.float32), weight).any()
+
+
 def test_every_float16_scale(native_library: Path) -> None:
     bits = np.arange(0x10000, dtype="<u2")
     raw = np.zeros((len(bits), 34), np.uint8)

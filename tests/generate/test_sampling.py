@@ -79,6 +79,22 @@ def test_draws_follow_the_distribution() -> None:
     np.testing.assert_allclose(counts, [0.1, 0.4, 0.2, 0.3], atol=0.03)
 
 
+@pytest.mark.parametrize("temperature", [1e-38, 1e-46, 5e-324])
+def test_a_temperature_near_0_is_greedy(temperature: float) -> None:
+    sample = make_sampler(temperature=temperature, top_k=0, top_p=1, min_p=0, seed=1)
+    assert {sample(LOGITS) for _ in range(20)} == {1}
+
+
+def test_a_huge_temperature_is_uniform() -> None:
+    sample = make_sampler(temperature=1e300, top_k=0, top_p=1, min_p=0, seed=1)
+    counts = np.bincount([sample(LOGITS) for _ in range(4000)], minlength=4) / 4000
+    np.testing.assert_allclose(counts, 0.25, atol=0.03)
+
+
+def test_numpy_numbers_are_taken() -> None:
+    assert make_sampler(top_k=np.int64(1), seed=np.int64(3))(LOGITS) == 1  # type: ignore[arg-type]
+
+
 def test_temperature_sharpens() -> None:
     # At 0.5 probabilities go as their squares: 16/30, 9/30, 4/30, 1/30.
     sample = make_sampler(temperature=0.5, top_k=0, top_p=1, min_p=0, seed=1)
@@ -105,7 +121,7 @@ def test_something_is_always_drawn_from_the_filtered(
 ) -> None:
     token = make_sampler(top_k=k, top_p=p, min_p=m, seed=seed)(logits)
     assert 0 <= token < len(logits)
-    assert logits[token] >= logits.max() + np.log(m) - 1e-4 if m else True
+    assert logits[token] >= logits.max() + np.log(max(m, 1e-30)) - 1e-4
 
 
 @pytest.mark.parametrize(
@@ -117,6 +133,8 @@ def test_something_is_always_drawn_from_the_filtered(
         ({"top_p": 0.0}, "top_p=0.0: expected above 0, up to 1"),
         ({"min_p": 1.0}, "min_p=1.0: expected 0 or above, below 1"),
         ({"seed": -1}, "seed=-1"),
+        ({"seed": 1.5}, r"seed=1\.5: expected a whole number"),
+        ({"temperature": "hot"}, "are numbers, got"),
     ],
 )
 def test_options_out_of_range_are_refused(option: dict[str, float], words: str) -> None:

@@ -46,11 +46,16 @@ def test_the_suite_finds_wrong_kernels() -> None:
     assert kinds == {"matmul", "rms_norm"}
 
 
-def test_a_product_of_other_widths_is_refused() -> None:
-    kernels = NumpyKernels()
-    weight = kernels.pack(Tensor.from_array("blk.0.w", np.ones((4, 8))))
-    with pytest.raises(InputError, match=r"blk\.0\.w: rows of 8, got activations of 7"):
-        kernels.matmul(np.ones((1, 7), np.float32), weight)
+@pytest.mark.parametrize("shape", [(1, 31), (32,), (2, 1, 32), (33, 1)])
+@pytest.mark.parametrize("name", ["numpy", "native"])
+def test_a_product_of_other_shapes_is_refused(
+    native_library: Path, name: str, shape: tuple[int, ...]
+) -> None:
+    kernels = select(name)
+    for stored in ("F32", "Q8_0"):
+        weight = kernels.pack(Tensor.from_array("blk.0.w", np.ones((4, 32)), stored))
+        with pytest.raises(InputError, match=r"blk\.0\.w: a weight of \(4, 32\) cannot take"):
+            kernels.matmul(np.ones(shape, np.float32), weight)
 
 
 def test_a_type_without_codec_is_refused_at_pack() -> None:

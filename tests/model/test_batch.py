@@ -87,10 +87,40 @@ def test_errors_leave_the_cache_as_it_was(transformer: Transformer) -> None:
         (Batch.of([]), InputError, "the batch is empty"),
         (Batch.of([320]), InputError, r"token 320 is not in the vocabulary \(0 to 319\)"),
         (Batch.of([-1]), InputError, "token -1 is not"),
+        (Batch.of([1], slot=-1), InputError, "slot -1 is not one of 1"),
     ):
         with pytest.raises(error, match=words):
             transformer.forward(batch, cache)
     assert cache.lengths == [60]
+
+
+def test_a_cache_that_cannot_grow_stays_as_it_was(
+    transformer: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = transformer.new_cache()
+    transformer.forward(Batch.of(IDS[:250]), cache)
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(transformer.kernels), "kv_resize", full)
+        with pytest.raises(MemoryError):
+            transformer.forward(Batch.of(IDS[:10], pos=250), cache)
+    assert cache.lengths == [250]
+    transformer.forward(Batch.of(IDS[:10], pos=250), cache)
+    assert cache.lengths == [260]
+
+
+def test_what_does_not_exist_is_refused(transformer: Transformer) -> None:
+    cache = transformer.new_cache()
+    for slot, length in ((9, 0), (0, -5)):
+        with pytest.raises(InputError):
+            cache.truncate(slot, length)
+    with pytest.raises(InputError, match=r"outputs \[5\] are not rows of a batch of 2"):
+        transformer.forward(Batch.of([1, 2]), cache, [5])
+    with pytest.raises(InputError, match="the batch is empty"):
+        Batch.of([]).spans()
 
 
 def test_a_slot_twice_in_one_batch_is_refused() -> None:

@@ -52,18 +52,21 @@ static inline int32_t dot_block(const int8_t *a, const int8_t *b) {
 }
 
 /* n_blocks * 32 floats to as many int8 and one scale a block, rounded to float16 as in a file.
- * Adding and subtracting 1.5 * 2^23 rounds to the nearest integer, halves to even. */
+ * Adding and subtracting 1.5 * 2^23 rounds to the nearest integer, halves to even. A block with
+ * an infinity or a NaN gets a scale of NaN; one too small to invert is zero. */
 EXPORT void abi_q8_quantize(const float *x, int8_t *q, float *scale, size_t n_blocks) {
     for (size_t b = 0; b < n_blocks; b++, x += BLOCK, q += BLOCK) {
         float largest = 0;
         for (int i = 0; i < BLOCK; i++) {
             float magnitude = __builtin_fabsf(x[i]);
-            largest = magnitude > largest ? magnitude : largest;
+            largest = magnitude <= largest ? largest : magnitude; /* keeps a NaN... */
+            if (magnitude != magnitude) break;                    /* ...as the last word */
         }
-        scale[b] = through_half(largest / 127.0f);
-        float inverse = largest > 0 ? 127.0f / largest : 0;
+        int finite = largest <= 0x1.fffffep127f;
+        scale[b] = finite ? through_half(largest / 127.0f) : __builtin_nanf("");
+        float inverse = finite && largest > 0x1p-120f ? 127.0f / largest : 0;
         for (int i = 0; i < BLOCK; i++) {
-            float v = x[i] * inverse;
+            float v = finite ? x[i] * inverse : 0;
             q[i] = (int8_t)((v + 0x1.8p23f) - 0x1.8p23f);
         }
     }

@@ -6,6 +6,7 @@ browser tab is a function here, so that the rest of the core reads the same ever
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 import sys
@@ -65,11 +66,13 @@ def map_file(file: IO[bytes]) -> memoryview:
     OSError
         If the file can be neither mapped nor read.
     """
-    try:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError, AttributeError):
-        # No file number (BytesIO), an empty file, a pipe, or a file system without mmap.
-        return memoryview(file.read()).toreadonly()
+    # Other objects with a file number, such as GzipFile, hold something else than the file.
+    if isinstance(file, io.BufferedReader | io.BufferedRandom | io.FileIO):
+        try:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        except (OSError, ValueError):
+            pass  # an empty file, a pipe, or a file system without mmap
+    return memoryview(file.read()).toreadonly()
 
 
 def describe() -> dict[str, str]:
@@ -104,6 +107,9 @@ def _cgroup_available() -> int | None:
     root = Path("/sys/fs/cgroup")
     try:
         limit = int((root / "memory.max").read_text())
-        return max(0, limit - int((root / "memory.current").read_text()))
+        used = int((root / "memory.current").read_text())
+        stat = dict(line.split() for line in (root / "memory.stat").read_text().splitlines())
+        # Cached files count as used and are given back when memory is asked for.
+        return max(0, limit - used + int(stat.get("inactive_file", 0)))
     except (OSError, ValueError):  # no cgroup v2, or the limit is "max"
         return None

@@ -19,21 +19,27 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, compute=True)
-    parser.add_argument("--prefill", default="128,512", metavar="N,...", help="prompt lengths")
-    parser.add_argument("--decode", default="64", metavar="N,...", help="tokens to generate")
-    parser.add_argument("-r", "--repeats", type=int, default=3, metavar="N", help="(3)")
+    parser.add_argument(
+        "--prefill", metavar="N,...", help="prompt lengths (128,512 or the context)"
+    )
+    parser.add_argument("--decode", default="64", metavar="N,...", help="tokens to generate (64)")
+    parser.add_argument(
+        "-r", "--repeats", type=int, default=3, metavar="N", help="take the median of N (3)"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     from abi._platform import peak_memory
 
-    prefills, decodes = _lengths(args.prefill), _lengths(args.decode)
+    prefills, decodes = _lengths(args.prefill or "128,512"), _lengths(args.decode)
     if args.repeats < 1:
         raise InputError(f"--repeats {args.repeats}: expected 1 or more")
     started = perf_counter()
     model = load_model(args)
     load_s = perf_counter() - started
+    if args.prefill is None:
+        prefills = sorted({min(n, model.n_ctx) for n in prefills})
     longest = max([*prefills, *decodes], default=0)
     if longest > model.n_ctx:
         raise InputError(f"{longest} tokens do not fit in the context of {model.n_ctx}; see --ctx")

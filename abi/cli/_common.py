@@ -5,14 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from abi.errors import InputError
 
 if TYPE_CHECKING:
     from abi.generate import Model
+    from abi.gguf import GGUFFile
 
-__all__ = ["Bar", "add_json", "add_model", "load_model", "model_name", "print_json", "read_text"]
+__all__ = [
+    "Bar", "add_json", "add_model", "load_model", "model_file", "model_name", "print_json",
+    "read_text",
+]  # fmt: skip
+
+
+_PATIENCE = 1.0  # seconds before a bar appears
 
 
 def add_model(parser: argparse.ArgumentParser, *, compute: bool) -> None:
@@ -48,18 +56,36 @@ def load_model(args: argparse.Namespace) -> Model:
 
 
 def model_name(args: argparse.Namespace) -> str:
-    return args.model or "tiny (ships with abi)"
+    return "tiny (ships with abi)" if args.model is None else str(args.model)
+
+
+def model_file(args: argparse.Namespace) -> GGUFFile:
+    """The file that the model argument names, without loading weights."""
+    from abi.generate import model_path
+    from abi.gguf import read
+
+    return read(model_path() if args.model is None else args.model)
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=_plain))
+    """One line of JSON; numbers it does not know, such as NaN, become strings."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False)
+    print(text)
 
 
 def read_text(value: str) -> str:
-    """The argument itself, or standard input for "-"; bytes that are not UTF-8 survive."""
+    """The argument itself, or standard input for "-", less the last line's end.
+
+    Bytes that are not UTF-8 survive.
+    """
     if value != "-":
         return value
-    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    if sys.stdin is None:
+        raise InputError("standard input is closed; give the text as an argument")
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
 class Bar:
@@ -68,11 +94,15 @@ class Bar:
     def __init__(self, what: str, unit: str) -> None:
         self._what, self._unit = what, unit
         self._bar: Any = None
+        self._start = perf_counter()
+        self._shown = sys.stderr is not None and sys.stderr.isatty()
 
     def __enter__(self) -> Bar:
         return self
 
     def update(self, done: int, total: int) -> None:
+        if not self._shown or perf_counter() - self._start < _PATIENCE:
+            return
         if self._bar is None:
             try:
                 from tqdm import tqdm
@@ -81,7 +111,7 @@ class Bar:
 
             self._bar = tqdm(
                 total=total, desc=self._what, unit=self._unit, unit_scale=True,
-                delay=1, leave=False, file=sys.stderr,
+                leave=False, file=sys.stderr,
             )  # fmt: skip
         self._bar.update(done - self._bar.n)
 
@@ -95,3 +125,16 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise InputError(f"{type(value).__name__} has no JSON form")
+
+
+def _finite(value: Any) -> Any:
+    """Containers with NaN and infinities as strings."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return str(value)
+    return value

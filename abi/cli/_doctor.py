@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from abi.cli._common import add_json, print_json
+from abi.errors import KernelError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,14 +19,16 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print_json(report)
         return
-    for key in ("abi", "numpy", "python", "platform", "machine", "cpus", "blas"):
-        print(f"{key:10} {report[key]}")
+    for key in ("abi", "numpy", "python", "platform", "machine", "cpus", "blas", "blas_threads"):
+        print(f"{key.replace('_', ' '):12} {report[key]}")
     memory = report["available_memory_bytes"]
-    print(f"{'memory':10} {'unknown' if memory is None else f'{memory / 2**30:.1f} GiB available'}")
+    print(f"{'memory':12} {'unknown' if memory is None else f'{memory / 2**30:.1f} GiB available'}")
+    if report["error"]:
+        print(f"kernels      {report['error']}")
     for kernel in report["kernels"]:
         state = "usable" if kernel["reason"] is None else f"not usable: {kernel['reason']}"
         mark = "*" if kernel["name"] == report["selected"] else " "
-        print(f"kernels {mark} {kernel['name']:8} {state}")
+        print(f"kernels {mark}    {kernel['name']:8} {state}")
 
 
 def _report() -> dict[str, Any]:
@@ -34,6 +38,11 @@ def _report() -> dict[str, Any]:
     from abi import _platform
     from abi.kernels import candidates, select
 
+    selected, problem = None, None
+    try:
+        selected = select().name
+    except KernelError as error:
+        problem = str(error)
     return {
         "abi": abi.__version__,
         "numpy": np.__version__,
@@ -41,6 +50,16 @@ def _report() -> dict[str, Any]:
         "cpus": _platform.cpu_count(),
         "blas": _platform.has_blas(),
         "available_memory_bytes": _platform.available_memory(),
-        "selected": select().name,
+        "selected": selected,
+        "error": problem,
+        "blas_threads": _threads(),
         "kernels": [{"name": c.name, "reason": c.reason} for c in candidates()],
     }
+
+
+def _threads() -> str:
+    """As the environment sets them; fewer are faster where other programs keep cores busy."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name):
+            return f"{os.environ[name]} ({name})"
+    return "all CPUs (OPENBLAS_NUM_THREADS sets them)"

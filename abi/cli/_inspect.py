@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from abi.cli._common import add_json, print_json
+from abi.cli._common import add_json, model_file, model_name, print_json
 
 if TYPE_CHECKING:
     from abi.gguf import GGUFFile
@@ -22,25 +22,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from abi.generate import model_path
-    from abi.gguf import read
-
-    file = read(args.model or model_path())
+    file = model_file(args)
     if args.json:
         print_json(_as_dict(file))
         return
     n_params = sum(tensor.n_elements for tensor in file.tensors.values())
-    print(f"{file.source}: GGUF version {file.version}")
+    print(f"{model_name(args)}: GGUF version {file.version}")
     print(f"{len(file.tensors)} tensors, {n_params:,} parameters, {file.n_bytes:,} bytes")
     for name, (count, n_bytes) in _by_type(file).items():
         print(f"  {name:8} {count:5} tensors {n_bytes:15,} bytes")
     print(f"{len(file.metadata)} metadata entries")
     for key, value in file.metadata.items():
-        print(f"  {key} = {_short(value)}")
+        print(f"  {_printable(key)} = {_short(value)}")
     if args.tensors:
         for tensor in file.tensors.values():
             shape = " x ".join(map(str, tensor.shape))
-            print(f"  {tensor.name:32} {tensor.type.name:8} {shape:>16} {tensor.n_bytes:15,}")
+            name, kind = _printable(tensor.name), tensor.type.name
+            print(f"  {name:32} {kind:8} {shape:>16} {tensor.n_bytes:15,}")
 
 
 def _as_dict(file: GGUFFile) -> dict[str, Any]:
@@ -76,3 +74,8 @@ def _short(value: Any) -> str:
         more = f", ... ({len(value)})" if len(value) > _MAX_ITEMS else ""
         return f"[{items}{more}]"
     return str(value)
+
+
+def _printable(text: str) -> str:
+    """A file's text without what a terminal would obey."""
+    return text if text.isprintable() else repr(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 import abi
 from abi.cli import _bench, _doctor, _inspect, _run, _tokenize
-from abi.errors import AbiError
+from abi.errors import AbiError, InputError
 
 __all__ = ["VERBS", "main", "make_parser"]
 
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exit_:  # argparse prints its own line
         return exit_.code if isinstance(exit_.code, int) else _USAGE
     try:
+        _check_streams()
         VERBS[args.verb].run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -77,13 +79,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (AbiError, OSError) as error:
-        print(f"abi {args.verb}: error: {_one_line(error)}", file=sys.stderr)
+        if sys.stderr is not None:
+            print(f"abi {args.verb}: error: {_one_line(error)}", file=sys.stderr)
         return _USAGE
     return 0
 
 
+def _check_streams() -> None:
+    """What a terminal cannot show is escaped; a closed output is a mistake."""
+    if sys.stdout is None:
+        raise InputError("standard output is closed")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _one_line(error: Exception) -> str:
+    text = str(error)
     if isinstance(error, OSError) and not isinstance(error, AbiError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}"
-    return " ".join(str(error).split())
+        text = f"{where}{error.strerror}"
+    return " ".join(text.split())

@@ -25,12 +25,34 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, compute=True)
-    parser.add_argument("-p", "--prompt", default="", help="the prompt; - reads standard input")
-    parser.add_argument("-n", "--max-tokens", type=int, metavar="N", help="generate at most N")
+    parser.add_argument(
+        "-p", "--prompt", default="", help="the prompt (none); - reads standard input"
+    )
+    parser.add_argument(
+        "-n",
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="at most N tokens (to the end of the text or the context)",
+    )
     parser.add_argument("--temp", type=float, default=0.8, help="temperature; 0 is greedy (0.8)")
-    parser.add_argument("--top-k", type=int, default=40, metavar="K", help="(40; 0 is off)")
-    parser.add_argument("--top-p", type=float, default=0.95, metavar="P", help="(0.95; 1 is off)")
-    parser.add_argument("--min-p", type=float, default=0.05, metavar="P", help="(0.05; 0 is off)")
+    parser.add_argument(
+        "--top-k", type=int, default=40, metavar="K", help="keep the K likeliest (40; 0 is off)"
+    )
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help="keep the likeliest up to P together (0.95; 1 is off)",
+    )
+    parser.add_argument(
+        "--min-p",
+        type=float,
+        default=0.05,
+        metavar="P",
+        help="keep those P times as likely as the first (0.05; 0 is off)",
+    )
     parser.add_argument("-s", "--seed", type=int, help="make the draws repeatable")
     parser.add_argument("--stop", action="append", default=[], help="end at this text; repeatable")
     parser.add_argument("--special", action="store_true", help="read control tokens in the prompt")
@@ -61,6 +83,8 @@ def run(args: argparse.Namespace) -> None:
             _stream("" if args.no_echo else prompt, generation)
     if args.verbose:
         _report(generation)
+    elif generation.finish_reason == "context":
+        print(f"abi run: the context of {model.n_ctx} tokens is full", file=sys.stderr)
 
 
 def _stream(prompt: str, generation: Generation) -> None:

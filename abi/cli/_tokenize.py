@@ -6,10 +6,11 @@ One line a token: its id and its piece.
 from __future__ import annotations
 
 import argparse
-import sys
 
-from abi.cli._common import add_json, add_model, print_json, read_text
+from abi.cli._common import add_json, add_model, model_file, print_json, read_text
 from abi.errors import InputError
+
+_HEX = "<0x"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,18 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from abi.generate import model_path
-    from abi.gguf import read
     from abi.tokenizer import Tokenizer
 
-    metadata = read(args.model or model_path()).metadata
-    tokenizer = Tokenizer.from_metadata(metadata, pre=args.tokenizer_pre)
+    tokenizer = Tokenizer.from_metadata(model_file(args).metadata, pre=args.tokenizer_pre)
     text = read_text(args.text)
     if args.decode:
         _print_text(args, tokenizer.decode(_ids(text), special=args.special))
         return
     ids = tokenizer.encode(text, add_special=not args.no_special, parse_special=args.special)
-    pieces = [tokenizer.piece(i).decode("utf-8", "backslashreplace") for i in ids]
+    pieces = [_shown(tokenizer.piece(i)) for i in ids]
     if args.json:
         rows = [{"id": i, "piece": piece} for i, piece in zip(ids, pieces, strict=True)]
         print_json({"count": len(ids), "tokens": rows})
@@ -45,7 +43,15 @@ def run(args: argparse.Namespace) -> None:
         print(*ids)
     else:
         for i, piece in zip(ids, pieces, strict=True):
-            sys.stdout.write(f"{i:>8}  {piece!r}\n")
+            print(f"{i:>8}  {piece if piece.startswith(_HEX) else repr(piece)}")
+
+
+def _shown(piece: bytes) -> str:
+    """Text, or bytes that are no characters by themselves as <0xC3>."""
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return "".join(f"{_HEX}{byte:02X}>" for byte in piece)
 
 
 def _print_text(args: argparse.Namespace, text: str) -> None:

@@ -55,16 +55,17 @@ class Generation:
         Generated so far.
     finish_reason : str or None
         "stop" (end token or stop string), "length" (max_tokens), "context" (the context
-        window is full) or "cancelled"; None while running.
+        window is full), "cancelled", or "error" (an exception left the loop); None before
+        the end.
     timings : Timings
     """
 
-    prompt_tokens: list[int]
-    tokens: list[int] = field(default_factory=list)
+    prompt_tokens: list[int] = field(repr=False)
+    tokens: list[int] = field(default_factory=list, repr=False)
     text: str = ""
     finish_reason: str | None = None
     timings: Timings = field(default_factory=Timings)
-    _cancelled: bool = False
+    _cancelled: bool = field(default=False, repr=False)
     _pieces: Iterator[str] = field(default_factory=lambda: iter(()), repr=False)
 
     def __iter__(self) -> Iterator[str]:
@@ -76,8 +77,13 @@ class Generation:
         return piece
 
     def cancel(self) -> None:
-        """Stop before the next token, or before the next block of the prompt."""
+        """Stop before the next token, or before the next block of the prompt.
+
+        It may be called from another thread, and once is enough: `finish_reason` says
+        "cancelled" from then on unless the text had ended by itself.
+        """
         self._cancelled = True
+        self.finish_reason = self.finish_reason or "cancelled"
 
     def read(self) -> str:
         """Run to the end and return all of the text."""
@@ -97,6 +103,7 @@ class Request:
     end_tokens: Collection[int]
     cancel: Cancel | None
     n_batch: int
+    n_ctx: int
     progress: Progress | None
 
 
@@ -133,12 +140,12 @@ def prefill(
 def run(
     generation: Generation,
     transformer: Transformer,
-    cache: KVCache,
     decoder: StreamDecoder,
     request: Request,
 ) -> Iterator[str]:
     """Generate; fills in `generation` and yields its pieces."""
     stops = StopFilter(request.stop)
+    cache = transformer.new_cache(n_ctx=request.n_ctx)
     try:
         for token in _tokens(generation, transformer, cache, request):
             shown = stops.feed(decoder.feed(token))
@@ -148,6 +155,12 @@ def run(
                 break
     except Cancelled:
         generation.finish_reason = "cancelled"
+    except GeneratorExit:
+        generation.finish_reason = generation.finish_reason or "cancelled"
+        raise
+    except BaseException:
+        generation.finish_reason = "error"
+        raise
     rest = stops.feed(decoder.flush()) + stops.flush()
     if stops.stopped is not None:
         generation.finish_reason = "stop"
@@ -163,6 +176,9 @@ def _tokens(
     def cancelled() -> bool:
         return generation._cancelled or (request.cancel is not None and request.cancel())
 
+    if not request.max_tokens:
+        generation.finish_reason = "length"
+        return
     timings, prompt = generation.timings, generation.prompt_tokens
     started = perf_counter()
     logits = prefill(

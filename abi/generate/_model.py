@@ -12,7 +12,7 @@ import numpy.typing as npt
 from abi.errors import ContextLengthError, InputError
 from abi.generate._chat import render_chat
 from abi.generate._generation import Cancel, Generation, Request, prefill, run
-from abi.generate._sampling import make_sampler
+from abi.generate._sampling import Sampler, make_sampler
 from abi.gguf import GGUFFile
 from abi.kernels import NumpyKernels
 from abi.model import Config, Progress, Transformer
@@ -86,10 +86,11 @@ class Model:
         ContextLengthError
             If there are more tokens than the context window holds.
         """
-        self._check_prompt(ids, 0)
+        tokens = self._ids(ids)
+        self._check_fit(len(tokens), 0)
         cache = self.transformer.new_cache(n_ctx=self.n_ctx)
         logits = prefill(
-            self.transformer, cache, ids, self.n_batch, cancel or _never, all_logits=all
+            self.transformer, cache, tokens, self.n_batch, cancel or _never, all_logits=all
         )
         return logits if all else logits[-1]
 
@@ -152,28 +153,16 @@ class Model:
         if isinstance(prompt, str | bytes):
             ids = self.tokenizer.encode(prompt, parse_special=parse_special)
         else:
-            ids = _as_ids(prompt)
-        if max_tokens is not None and max_tokens < 0:
-            raise InputError(f"max_tokens={max_tokens}: expected 0 or above")
-        self._check_prompt(ids, max_tokens or 0)
-        # The last token needs no position: nothing is computed from it.
-        room = self.n_ctx - len(ids) + 1
-        request = Request(
-            max_tokens=room if max_tokens is None else max_tokens,
-            fills_context=max_tokens is None,
-            sampler=make_sampler(
+            ids = self._ids(prompt)
+        request = self._request(
+            len(ids), max_tokens, stop, stop_tokens, cancel, progress,
+            make_sampler(
                 temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed
             ),
-            stop=[stop] if isinstance(stop, str) else list(stop),
-            end_tokens=self.tokenizer.vocab.eog | frozenset(stop_tokens),
-            cancel=cancel,
-            n_batch=self.n_batch,
-            progress=progress,
-        )
+        )  # fmt: skip
         decoder = StreamDecoder(self.tokenizer, at_start=all(i == self.tokenizer.bos for i in ids))
-        cache = self.transformer.new_cache(n_ctx=self.n_ctx)
         generation = Generation(prompt_tokens=ids)
-        generation._pieces = run(generation, self.transformer, cache, decoder, request)
+        generation._pieces = run(generation, self.transformer, decoder, request)
         return generation
 
     def chat(
@@ -213,24 +202,69 @@ class Model:
         generation = self.generate(ids, **options)
         return generation if stream else generation.read()
 
-    def _check_prompt(self, ids: Sequence[int], max_tokens: int) -> None:
-        if not len(ids):
+    def _ids(self, values: Sequence[int]) -> list[int]:
+        """Token ids of the vocabulary, or an error."""
+        try:
+            ids = [index(value) for value in values]
+        except TypeError as error:
+            raise InputError(f"expected text, bytes or token ids: {error}") from None
+        n_vocab = self.transformer.n_vocab
+        wrong = [i for i in ids if not 0 <= i < n_vocab]
+        if wrong:
+            raise InputError(f"token {wrong[0]} is not in the vocabulary (0 to {n_vocab - 1})")
+        return ids
+
+    def _request(
+        self,
+        n_prompt: int,
+        max_tokens: int | None,
+        stop: str | Sequence[str],
+        stop_tokens: Sequence[int],
+        cancel: Cancel | None,
+        progress: Progress | None,
+        sampler: Sampler,
+    ) -> Request:
+        if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 0):
+            raise InputError(f"max_tokens={max_tokens!r}: expected a whole number, 0 or above")
+        stops = [stop] if isinstance(stop, str) else stop
+        if not isinstance(stops, Sequence) or not all(isinstance(s, str) for s in stops):
+            raise InputError(f"stop={stop!r}: expected a text or a list of texts")
+        if cancel is not None and not callable(cancel):
+            raise InputError(f"cancel={cancel!r}: expected a function of no arguments")
+        self._check_fit(n_prompt, max_tokens or 0)
+        # The last token needs no position: nothing is computed from it.
+        room = self.n_ctx - n_prompt + 1
+        return Request(
+            max_tokens=room if max_tokens is None else max_tokens,
+            fills_context=max_tokens is None,
+            sampler=sampler,
+            stop=stops,
+            end_tokens=self.tokenizer.vocab.eog | frozenset(self._ids(stop_tokens)),
+            cancel=cancel,
+            n_batch=self.n_batch,
+            n_ctx=self.n_ctx,
+            progress=progress,
+        )
+
+    def _check_fit(self, n_prompt: int, max_tokens: int) -> None:
+        if not n_prompt:
             raise InputError("the prompt has no tokens; give a text, or a start token id")
-        total = len(ids) + max(0, max_tokens - 1)
+        total = n_prompt + max(0, max_tokens - 1)
         if total > self.n_ctx:
+            more = f" and {max_tokens} to generate" if max_tokens else ""
             raise ContextLengthError(
-                f"prompt of {len(ids)} tokens and {max_tokens} to generate need {total} "
-                f"positions, the context has {self.n_ctx}; shorten one or load with n_ctx={total}",
+                f"prompt of {n_prompt} tokens{more}: {total} positions, the context has "
+                f"{self.n_ctx}; shorten it, or load with a larger n_ctx (abi run --ctx {total})",
                 n_tokens=total,
                 n_ctx=self.n_ctx,
             )
 
-
-def _as_ids(prompt: Sequence[int]) -> list[int]:
-    try:
-        return [index(i) for i in prompt]
-    except TypeError as error:
-        raise InputError(f"a prompt is text, bytes or token ids: {error}") from None
+    def __repr__(self) -> str:
+        name = str(self.metadata.get("general.name", "unnamed"))[:60]
+        return (
+            f"<abi.Model {name!r}: {self.config.arch.name}, {self.config.n_layer} layers, "
+            f"n_ctx {self.n_ctx}, weights {self.weights}, kernels {self.kernels.name}>"
+        )
 
 
 def _never() -> bool:

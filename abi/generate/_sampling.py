@@ -75,7 +75,7 @@ def make_sampler(
         for keep in filters:
             kept = keep(kept)
         # In float64 and from the largest down, so that no temperature overflows.
-        cooled = (kept.logits - kept.logits.max()).astype(np.float64) / temperature
+        cooled = (kept.logits - kept.logits.max()).astype(np.float64) / max(temperature, 1e-30)
         chances = softmax(np.maximum(cooled, -1e4).astype(np.float32))
         return int(kept.ids[pick(chances, rng.random())])
 

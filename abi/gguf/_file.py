@@ -50,10 +50,16 @@ class GGUFFile:
 
     def typed(self) -> dict[str, Value | Typed]:
         """The metadata with its types said, so that `write` stores it unchanged."""
-        return {
-            key: Typed(value, self.types[key]) if self.types[key] is not ValueType.ARRAY else value
-            for key, value in self.metadata.items()
-        }
+        return {key: self._typed(key, value) for key, value in self.metadata.items()}
+
+    def _typed(self, key: str, value: Value) -> Value | Typed:
+        if self.types[key] is not ValueType.ARRAY:
+            return Typed(value, self.types[key])
+        # Numbers carry their dtype; an empty list is one of strings as far as can be told.
+        return Typed([], ValueType.STRING) if isinstance(value, list) and not value else value
+
+    def __repr__(self) -> str:
+        return f"<GGUFFile {self.source!r}: {len(self.tensors)} tensors, {self.n_bytes} bytes>"
 
     @property
     def n_bytes(self) -> int:
@@ -99,7 +105,8 @@ def _open(source: Source) -> tuple[memoryview, str]:
         with open(source, "rb") as file:
             return map_file(file), os.fspath(source)
     if hasattr(source, "read"):
-        return map_file(source), str(getattr(source, "name", "<file>"))
+        data = map_file(source)
+        return data.cast("B") if data.c_contiguous else data, str(getattr(source, "name", "<file>"))
     raise InputError(f"expected a path, an open binary file or bytes, got {type(source).__name__}")
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from abi.errors import InputError
+
 __all__ = [
     "DEFAULT_ALIGNMENT",
     "MAGIC",
@@ -73,3 +75,7 @@ class Typed:
 
     value: Any
     type: ValueType
+
+    def __post_init__(self) -> None:
+        if self.type not in SCALARS and self.type is not ValueType.STRING:
+            raise InputError(f"Typed: expected a number type, BOOL or STRING, got {self.type!r}")

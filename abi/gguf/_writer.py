@@ -18,6 +18,7 @@ from abi.gguf._types import (
     MAX_DIMS,
     MAX_KEY,
     MAX_NAME,
+    MAX_NESTING,
     SCALARS,
     Typed,
     ValueType,
@@ -67,10 +68,10 @@ def write(
     if not isinstance(target, str | os.PathLike):
         _write_all(target, head, ordered, alignment)
         return
-    path = Path(target)
-    part = path.with_name(path.name + ".part")
+    path = Path(os.path.realpath(target))
+    part = path.with_name(f"{path.name}.{os.getpid()}-{id(head):x}.part")
     try:
-        with open(part, "wb") as file:
+        with open(part, "xb") as file:
             _write_all(file, head, ordered, alignment)
         os.replace(part, path)
     finally:
@@ -86,14 +87,16 @@ def _write_all(file: IO[bytes], head: bytes, tensors: Sequence[Tensor], alignmen
                 f"{tensor.name}: {data.nbytes} bytes, its shape {tensor.shape} "
                 f"as {tensor.type.name} needs {tensor.n_bytes}"
             )
-        file.write(data.data)
+        file.write(np.ascontiguousarray(data).data)
         file.write(bytes(-data.nbytes % alignment))
 
 
 def _alignment(metadata: Mapping[str, Any]) -> int:
     value = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
-    value = value.value if isinstance(value, Typed) else value
-    if not isinstance(value, int) or not 1 <= value <= MAX_ALIGNMENT or value & (value - 1):
+    if isinstance(value, Typed):
+        value = value.value if value.type is ValueType.UINT32 else None
+    value = int(value) if isinstance(value, np.uint32) else value
+    if type(value) is not int or not 1 <= value <= MAX_ALIGNMENT or value & (value - 1):
         raise InputError(
             f"general.alignment: expected a power of two up to {MAX_ALIGNMENT}, got {value!r}"
         )
@@ -103,8 +106,8 @@ def _alignment(metadata: Mapping[str, Any]) -> int:
 def _header(metadata: Mapping[str, Any], tensors: Sequence[Tensor], alignment: int) -> bytes:
     out = bytearray(MAGIC + struct.pack("<IQQ", 3, len(tensors), len(metadata)))
     for key, value in metadata.items():
-        if not key or len(key) > MAX_KEY:
-            raise InputError(f"a key has 1 to {MAX_KEY} characters, got {len(key)}")
+        if not isinstance(key, str) or not key or len(key) > MAX_KEY:
+            raise InputError(f"a key is a text of 1 to {MAX_KEY} characters, got {key!r:.80}")
         out += _string(key, key) + _value(key, value)
     offset = 0
     names: set[str] = set()
@@ -124,7 +127,7 @@ def _check(tensor: Tensor, names: set[str]) -> None:
         raise InputError(f"{tensor.name!r}: a tensor name has 1 to {MAX_NAME} bytes, got {size}")
     if tensor.name in names:
         raise InputError(f"{tensor.name}: the tensor is there twice")
-    if not 1 <= len(tensor.shape) <= MAX_DIMS or 0 in tensor.shape:
+    if not 1 <= len(tensor.shape) <= MAX_DIMS or min(tensor.shape) < 1:
         raise InputError(f"{tensor.name}: 1 to {MAX_DIMS} dimensions, none 0, got {tensor.shape}")
     if tensor.shape[-1] % tensor.type.block_size:
         raise InputError(
@@ -146,7 +149,7 @@ def _value(key: str, value: Any) -> bytes:
     if isinstance(value, Typed) and not _is_array(value.value):
         return struct.pack("<I", value.type) + _scalar(key, value.value, value.type)
     if isinstance(value, Typed) or _is_array(value):
-        return struct.pack("<I", ValueType.ARRAY) + _array(key, value)
+        return struct.pack("<I", ValueType.ARRAY) + _array(key, value, 0)
     kind = _scalar_type(key, value)
     return struct.pack("<I", kind) + _scalar(key, value, kind)
 
@@ -204,8 +207,10 @@ def _numbers(values: Any, kind: ValueType) -> bytes:
     return stored.tobytes()
 
 
-def _array(key: str, value: Any) -> bytes:
+def _array(key: str, value: Any, depth: int) -> bytes:
     """Element type, count and elements."""
+    if depth == MAX_NESTING:
+        raise InputError(f"{key}: arrays nested more than {MAX_NESTING} deep")
     kind, items = (value.type, value.value) if isinstance(value, Typed) else (None, value)
     if isinstance(items, np.ndarray):
         if items.ndim != 1 or items.dtype not in _BY_DTYPE:
@@ -219,7 +224,7 @@ def _array(key: str, value: Any) -> bytes:
     if kind is ValueType.STRING:
         return head + b"".join(_scalar(key, item, kind) for item in items)
     if kind is ValueType.ARRAY:
-        return head + b"".join(_array(key, item) for item in items)
+        return head + b"".join(_array(key, item, depth + 1) for item in items)
     try:
         return head + _numbers(items, kind)
     except (OverflowError, TypeError, ValueError) as error:
@@ -229,8 +234,10 @@ def _array(key: str, value: Any) -> bytes:
 def _element_type(key: str, items: Sequence[Any]) -> ValueType:
     if not items:
         raise InputError(f"{key}: an empty list has no element type; use Typed([], ValueType.X)")
-    if all(_is_array(item) or isinstance(item, Typed) for item in items):
+    if all(_is_array(getattr(item, "value", item)) for item in items):
         return ValueType.ARRAY
+    if any(isinstance(item, Typed) for item in items):
+        raise InputError(f"{key}: give the type of the whole list: Typed([...], ValueType.X)")
     if all(isinstance(item, int) and not isinstance(item, bool) for item in items):
         return _int_type(key, min(items), max(items))
     kinds = {_scalar_type(key, item) for item in items}

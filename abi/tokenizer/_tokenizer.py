@@ -80,6 +80,9 @@ class Tokenizer:
     def __len__(self) -> int:
         return len(self.vocab)
 
+    def __repr__(self) -> str:
+        return f"<abi.Tokenizer {self.kind}: {len(self)} tokens>"
+
     def encode(
         self, text: str | bytes, add_special: bool = True, parse_special: bool = False
     ) -> list[int]:
@@ -155,7 +158,7 @@ class Tokenizer:
 
     def piece(self, token: int, *, special: bool = True) -> bytes:
         """The bytes of one token; none for a control token unless `special`."""
-        if not 0 <= token < len(self.vocab):
+        if not hasattr(token, "__index__") or not 0 <= token < len(self.vocab):
             raise InputError(f"token {token} is not in the vocabulary (0 to {len(self.vocab) - 1})")
         if not special and self.vocab.types[token] in _SPECIAL:
             return b""

@@ -52,6 +52,8 @@ def as_text(text: str | bytes) -> str:
     """
     if isinstance(text, bytes):
         return text.decode("utf-8", "surrogateescape")
+    if not isinstance(text, str):
+        raise InputError(f"expected str or bytes, got {type(text).__name__}")
     try:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import abi
 from abi.cli import main
 from abi.cli._main import VERBS
+from abi.gguf import write
 from tests.synthetic import LlamaShape, write_llama
 
 ENV = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "ABI_KERNELS": "numpy"}
@@ -130,6 +132,60 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert "numpy    usable" in output(capsys, "doctor")
 
 
+def test_doctor_reports_what_cannot_be_selected(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABI_KERNELS", "fpga")
+    report = parsed(capsys, "doctor")
+    assert report["selected"] is None
+    assert report["error"].startswith("ABI_KERNELS=fpga: unknown kernels 'fpga'")
+
+
+def test_bench_of_the_tiny_model_fits_its_context(capsys: pytest.CaptureFixture[str]) -> None:
+    report = parsed(capsys, "bench", "-r", "1", "--decode", "2")
+    assert list(report["prefill_tok_s"]) == ["128", "320"]
+
+
+def test_a_full_context_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--temp", "0", "--ctx", "9"]) == 0
+    assert capsys.readouterr().err == "abi run: the context of 9 tokens is full\n"
+
+
+def test_the_end_of_the_last_line_is_no_part_of_the_prompt() -> None:
+    done = call("run", "-p", "-", "-n", "1", "--temp", "0", stdin=b"Once upon\n")
+    assert done.stdout == b"Once upon a\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_any_output_encoding_shows_any_text(encoding: str) -> None:
+    env = {**ENV, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "abi", "run", "-n", "1", "-p", "日本 naïve"]
+    done = subprocess.run(command, capture_output=True, env=env, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("closing", "words"),
+    [("tokenize <&-", b"standard input is closed"), ("doctor >&-", b"standard output is closed")],
+)
+def test_closed_streams_are_a_mistake(closing: str, words: bytes) -> None:
+    command = ["bash", "-c", f"{sys.executable} -m abi {closing}"]
+    done = subprocess.run(command, capture_output=True, env=ENV, check=False, timeout=60)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_json_has_no_bare_nan(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "nan.gguf"
+    write(path, {"x": float("nan"), "y\x1b[31m": np.array([np.inf, 1], np.float32)}, [])
+    assert parsed(capsys, "inspect", str(path))["metadata"] == {
+        "x": "nan",
+        "y\x1b[31m": ["inf", 1.0],
+    }
+    assert "\x1b" not in output(capsys, "inspect", str(path))
+
+
 def test_help_of_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in VERBS:
         assert main([verb, "--help"]) == 0
@@ -146,12 +202,14 @@ MISTAKES = {
     "a folder": (["inspect", "."], ".: Is a directory"),
     "no GGUF": (["inspect", __file__], "test_cli.py, offset 0, magic: not a GGUF file"),
     "kernels": (["run", "--kernels", "fpga"], "unknown kernels 'fpga'"),
-    "context": (["run", "-n", "9999"], "9999 to generate need"),
+    "context": (["run", "-n", "9999"], "9999 to generate: 9999 positions"),
     "temperature": (["run", "--temp", "-1"], "temperature=-1.0: expected 0 or above"),
     "ids": (["tokenize", "--decode", "1 x"], "--decode takes token ids"),
     "id": (["tokenize", "--decode", "999999"], "token 999999 is not in the vocabulary"),
     "lengths": (["bench", "--prefill", "8,x"], "lengths '8,x': expected positive numbers"),
     "bench context": (["bench", "--prefill", "99999"], "99999 tokens do not fit"),
+    "empty name": (["inspect", ""], "No such file or directory"),
+    "pre-tokeniser": (["run", "--tokenizer-pre", "x"], "SentencePiece tokeniser, which takes none"),
     "repeats": (["bench", "-r", "0"], "--repeats 0: expected 1 or more"),
 }
 

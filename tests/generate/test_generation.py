@@ -106,6 +106,40 @@ def test_cancel_between_tokens(model: Model) -> None:
     assert len(generation.tokens) < 10
 
 
+def test_cancel_is_said_at_once(model: Model) -> None:
+    generation = greedy(model, max_tokens=100)
+    next(generation)
+    generation.cancel()
+    assert generation.finish_reason == "cancelled"
+    finished = greedy(model, max_tokens=2)
+    finished.read()
+    finished.cancel()
+    assert finished.finish_reason == "length"
+
+
+def test_an_exception_of_the_callers_is_said(model: Model) -> None:
+    def broken() -> bool:
+        raise RuntimeError("broken")
+
+    generation = greedy(model, cancel=broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        generation.read()
+    assert generation.finish_reason == "error"
+
+
+@pytest.mark.parametrize("ids", ["ab", [1.7], [2**70], [[1, 2]], None])
+def test_logits_take_token_ids_alone(model: Model, ids: object) -> None:
+    with pytest.raises(InputError):
+        model.logits(ids)  # type: ignore[arg-type]
+
+
+def test_things_print_in_a_line(model: Model) -> None:
+    generation = greedy(model, max_tokens=3)
+    for thing in (model, model.tokenizer, model.transformer, model.tokenizer.vocab, generation):
+        assert len(repr(thing)) < 1200
+    assert repr(model).startswith("<abi.Model 'abi tiny") or "abi.Model" in repr(model)
+
+
 def test_cancel_between_blocks_of_the_prompt(random_model: Model) -> None:
     blocks: list[int] = []
     answers = iter([False, False, True])
@@ -125,7 +159,7 @@ def test_cancel_while_asking_for_logits(random_model: Model) -> None:
 def test_a_prompt_past_the_context_is_an_error(random_model: Model) -> None:
     prompt = [5] * 257
     with pytest.raises(
-        ContextLengthError, match=r"prompt of 257 tokens .* context has 256"
+        ContextLengthError, match=r"prompt of 257 tokens: 257 .* context has 256"
     ) as caught:
         random_model.generate(prompt)
     assert (caught.value.n_tokens, caught.value.n_ctx) == (257, 256)
@@ -134,7 +168,7 @@ def test_a_prompt_past_the_context_is_an_error(random_model: Model) -> None:
 
 
 def test_more_tokens_than_the_context_has_is_an_error(random_model: Model) -> None:
-    with pytest.raises(ContextLengthError, match="200 tokens and 58 to generate need 257"):
+    with pytest.raises(ContextLengthError, match="200 tokens and 58 to generate: 257 positions"):
         random_model.generate([5] * 200, max_tokens=58)
 
 
@@ -157,7 +191,7 @@ def test_the_context_can_be_filled_to_the_last_position(random_model: Model) -> 
 
 def test_a_larger_context_can_be_asked_for(model: Model) -> None:
     assert abi.load(n_ctx=64).n_ctx == 64
-    with pytest.raises(ContextLengthError, match="load with n_ctx=70"):
+    with pytest.raises(ContextLengthError, match="--ctx 70"):
         abi.load(n_ctx=64).generate([5] * 70)
 
 
@@ -173,7 +207,18 @@ def test_timings_count_tokens(model: Model) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"prompt": []}, "the prompt has no tokens"), ({"max_tokens": -1}, "max_tokens=-1")],
+    [
+        ({"prompt": []}, "the prompt has no tokens"),
+        ({"prompt": ["a"]}, "expected text, bytes or token ids"),
+        ({"prompt": [2**70]}, "token 1180591620717411303424 is not in the vocabulary"),
+        ({"max_tokens": -1}, "max_tokens=-1"),
+        ({"max_tokens": 1.5}, r"max_tokens=1\.5: expected a whole number"),
+        ({"stop": 3}, "stop=3: expected a text or a list"),
+        ({"stop": [b"x"]}, "expected a text or a list"),
+        ({"stop_tokens": [10**9]}, "token 1000000000 is not in the vocabulary"),
+        ({"cancel": 5}, "cancel=5: expected a function"),
+        ({"temperature": "a"}, "are numbers"),
+    ],
 )
 def test_requests_that_cannot_run_are_refused(
     model: Model, options: dict[str, object], words: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 from typing import Any
@@ -147,11 +148,17 @@ def test_an_open_file_is_read(tmp_path: Path) -> None:
         ({"k": object()}, "k: object cannot be stored"),
         ({"k": 2**64}, "k: 18446744073709551616 does not fit"),
         ({"k": []}, "k: an empty list has no element type"),
+        ({"k": 1e300}, r"k: 1e\+300 cannot be stored as FLOAT32"),
+        ({"k": "\ud800"}, "'k': surrogates not allowed at character 0"),
+        ({"k": [Typed(1, ValueType.UINT8)]}, "k: give the type of the whole list"),
+        ({"k": [[[[[[[[[1]]]]]]]]]}, "k: arrays nested more than 8 deep"),
+        ({1: 2}, "a key is a text of 1 to 65535 characters, got 1"),
+        ({"general.alignment": Typed(64, ValueType.UINT64)}, "power of two up to 1048576"),
         ({"k": [1, "a"]}, "k: elements of several types"),
         ({"k": Typed(300, ValueType.UINT8)}, "k: 300 cannot be stored as UINT8"),
         ({"k": Typed([-1], ValueType.UINT32)}, "k: cannot be stored as an array of UINT32"),
         ({"k": Typed("x", ValueType.INT8)}, "k: 'x' cannot be stored as INT8"),
-        ({"": 1}, "a key has 1 to"),
+        ({"": 1}, "a key is a text of 1 to"),
         ({"general.alignment": 24}, "power of two up to 1048576, got 24"),
     ],
 )
@@ -166,6 +173,37 @@ def test_metadata_that_cannot_be_stored_is_refused(metadata: dict[str, Any], wor
 def test_tensors_that_cannot_be_stored_are_refused(name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError):
         to_bytes({}, [Tensor.from_array(name, np.ones(shape))])
+
+
+def test_typed_metadata_is_written_back_unchanged() -> None:
+    metadata = {
+        "a": Typed(7, ValueType.UINT8), "b": Typed([], ValueType.STRING),
+        "c": Typed([], ValueType.INT16), "d": Typed(1.5, ValueType.FLOAT64),
+        "general.alignment": Typed(64, ValueType.UINT32),
+    }  # fmt: skip
+    raw = to_bytes(metadata, [Tensor.from_array("w", np.ones(4))])
+    file = read(raw)
+    assert to_bytes(file.typed(), list(file.tensors.values())) == raw
+
+
+def test_a_type_that_is_none_is_refused() -> None:
+    for kind in (ValueType.ARRAY, 99):
+        with pytest.raises(InputError, match="Typed: expected a number type"):
+            Typed([1], kind)  # type: ignore[arg-type]
+
+
+def test_a_compressed_file_is_read_as_what_it_holds(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "m.gguf.gz", "wb") as file:
+        file.write(to_bytes({"k": 3}, []))
+    with gzip.open(tmp_path / "m.gguf.gz", "rb") as file:
+        assert read(file).metadata == {"k": 3}  # type: ignore[arg-type]
+
+
+def test_a_link_is_followed_and_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link.gguf").symlink_to(tmp_path / "real.gguf")
+    write(tmp_path / "link.gguf", {"k": 3}, [])
+    assert (tmp_path / "link.gguf").is_symlink()
+    assert read(tmp_path / "real.gguf").metadata == {"k": 3}
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

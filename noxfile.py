@@ -21,7 +21,7 @@ PYTHONS = [
     for line in PROJECT["classifiers"]
     if (match := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line))
 ]
-FUZZ_TARGETS = ("gguf", "tokenizer", "chat")
+FUZZ_TARGETS = ("gguf", "tokenizer", "chat", "model")
 
 
 @nox.session(python=PYTHONS)
@@ -92,7 +92,7 @@ def fuzz(session: nox.Session) -> None:
         with tempfile.TemporaryDirectory() as found:
             corpus = [found, str(ROOT / "fuzz" / "corpus" / target)]
             session.run(
-                "python", f"fuzz/fuzz_{target}.py", f"-max_total_time={seconds}", "-max_len=8192",
+                "python", f"fuzz/fuzz_{target}.py", f"-max_total_time={seconds}", "-max_len=32768",
                 "-rss_limit_mb=1024", "-timeout=10", "-print_final_stats=1", *corpus,
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import Cancelled
+from abi.errors import Cancelled, FormatError
 from abi.generate._sampling import Sampler
 from abi.generate._stop import StopFilter
 from abi.model import Batch, KVCache, Progress, Transformer
@@ -194,6 +194,8 @@ def _tokens(
             logits = transformer.forward(batch, cache)
             timings.decode_s += perf_counter() - started
             timings.decode_tokens += 1
+        if not np.isfinite(logits[-1].max()):
+            raise FormatError("the model computes NaN or infinity; its weights are broken")
         token = request.sampler(logits[-1])
         generation.tokens.append(token)
         if token in request.end_tokens:

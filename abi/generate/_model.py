@@ -134,7 +134,8 @@ class Model:
         Returns
         -------
         Generation
-            An iterator of pieces of text. Nothing runs before the first is asked for.
+            An iterator of pieces of text. Nothing runs before the first is asked for. It
+            raises `FormatError` if the weights are such that NaN or infinity comes out.
 
         Raises
         ------

@@ -81,16 +81,17 @@ class Transformer:
         for span in spans:  # what is about to be overwritten is no longer held
             cache.truncate(span.slot, span.pos)
         kernels, config = self.kernels, self.config
-        cis = config.rope.cis(batch.positions, self.rope_factors)
-        step = Step(spans, kernels.asarray(cis))
-        x = kernels.take_rows(self.token_embd, batch.tokens)
-        for layer, kv in zip(self.layers, cache.layers, strict=True):
-            x = kernels.block(x, layer, self.spec, kv, step)
-        cache.commit(spans)
-        if outputs is not None:
-            x = kernels.select(x, np.asarray(outputs, np.int64))
-        x = kernels.rms_norm(x, self.output_norm, config.eps)
-        return kernels.to_numpy(kernels.matmul(x, self.output))
+        with np.errstate(all="ignore"):  # broken weights show in the logits
+            cis = config.rope.cis(batch.positions, self.rope_factors)
+            step = Step(spans, kernels.asarray(cis))
+            x = kernels.take_rows(self.token_embd, batch.tokens)
+            for layer, kv in zip(self.layers, cache.layers, strict=True):
+                x = kernels.block(x, layer, self.spec, kv, step)
+            cache.commit(spans)
+            if outputs is not None:
+                x = kernels.select(x, np.asarray(outputs, np.int64))
+            x = kernels.rms_norm(x, self.output_norm, config.eps)
+            return kernels.to_numpy(kernels.matmul(x, self.output))
 
     @cached_property
     def spec(self) -> Spec:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import abi
-from abi.errors import Cancelled, ContextLengthError, InputError
+from abi.errors import Cancelled, ContextLengthError, FormatError, InputError
 from abi.generate import Model
 from abi.generate._stop import StopFilter
+from abi.gguf import read, write
+from abi.quant import Tensor
 from tests.synthetic import LlamaShape, llama_bytes
 
 
@@ -193,6 +197,19 @@ def test_a_larger_context_can_be_asked_for(model: Model) -> None:
     assert abi.load(n_ctx=64).n_ctx == 64
     with pytest.raises(ContextLengthError, match="--ctx 70"):
         abi.load(n_ctx=64).generate([5] * 70)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_broken_weights_are_said(bad: float, temperature: float) -> None:
+    file = read(llama_bytes(LlamaShape()))
+    norm = file.tensors["output_norm.weight"]
+    file.tensors[norm.name] = Tensor.from_array(norm.name, np.full(norm.shape, bad))
+    out = io.BytesIO()
+    write(out, file.typed(), list(file.tensors.values()))
+    model = abi.load(out.getvalue(), kernels="numpy")
+    with pytest.raises(FormatError, match="NaN or infinity; its weights are broken"):
+        model.generate("a", max_tokens=2, temperature=temperature).read()
 
 
 def test_timings_count_tokens(model: Model) -> None:

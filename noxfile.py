@@ -75,12 +75,12 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Benchmarks: the pytest-benchmark ones, then the ratios that the documentation quotes."""
     session.install("-e", ".[test]")
-    pytest_args = ["tests/bench", "--benchmark-only", "-o", "addopts="]
+    pytest_args = ["tests/bench", "--benchmark-only", "-o", "addopts=", "-W", "default"]
     session.run("python", "-m", "pytest", *pytest_args, *session.posargs)
-    for type_name, weights in (("F32", "float32"), ("Q8_0", "float32"), ("Q8_0", "blocks")):
-        session.run(
-            "python", "-m", "tests.bench.decode_ratio", "--type", type_name, "--weights", weights
-        )
+    ratio = ("python", "-m", "tests.bench.decode_ratio")
+    session.run(*ratio, "--type", "F32", "--check")
+    session.run(*ratio, "--type", "Q8_0", "--check")
+    session.run(*ratio, "--type", "Q8_0", "--weights", "blocks")
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])

@@ -3,7 +3,10 @@
 Prints, interleaved in one process and as medians: the decode step against plain
 `weights @ x` of the same matrices, and prefill of 512 tokens against decode.
 
-    python -m tests.bench.decode_ratio [--type Q8_0] [--weights blocks] [--json]
+    python -m tests.bench.decode_ratio [--type Q8_0] [--weights blocks] [--json] [--check]
+
+`--check` ends with status 1 where decode takes more than 1/0.6 of the bare products or
+prefill is less than 8 times as fast as decode.
 """
 
 from __future__ import annotations
@@ -66,13 +69,16 @@ def main() -> None:
     parser.add_argument("--type", default="F32")
     parser.add_argument("--weights", default="float32", choices=["float32", "blocks"])
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     figures = measure(args.type, args.weights)
     if args.json:
         print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:22} {value:10.3f}")
+    else:
+        for name, value in figures.items():
+            print(f"{name:22} {value:10.3f}")
+    if args.check and (figures["ratio"] < 0.6 or figures["prefill_over_decode"] < 8):
+        raise SystemExit("slower than the budget: see the ratio and prefill_over_decode")
 
 
 if __name__ == "__main__":

@@ -68,12 +68,8 @@ def model_file(args: argparse.Namespace) -> GGUFFile:
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON; numbers it does not know, such as NaN, become strings."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False)
-    print(text)
+    """One line of JSON; NaN and infinities, which it does not know, become strings."""
+    print(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False))
 
 
 def read_text(value: str) -> str:
@@ -114,6 +110,8 @@ class Bar:
                 leave=False, file=sys.stderr,
             )  # fmt: skip
         self._bar.update(done - self._bar.n)
+        if done >= total:  # out of the way of the text that follows
+            self._bar.close()
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
@@ -121,20 +119,13 @@ class Bar:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy values for `json`."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise InputError(f"{type(value).__name__} has no JSON form")
-
-
-def _finite(value: Any) -> Any:
-    """Containers with NaN and infinities as strings."""
+    """What JSON knows: NumPy values as lists and numbers, odd numbers as strings."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _finite(value.tolist())
+        return _plain(value.tolist())
     if isinstance(value, float) and not abs(value) < float("inf"):
         return str(value)
     return value

@@ -40,8 +40,8 @@ def test_import_abi_takes_at_most_60_ms_over_numpy() -> None:
     assert milliseconds() <= 60
 
 
-def test_everything_that_load_needs_imports_in_120_ms() -> None:
-    assert milliseconds("abi.load") <= 120
+def test_everything_that_load_needs_imports_in_150_ms() -> None:
+    assert milliseconds("abi.load") <= 150
 
 
 def test_importing_the_command_line_does_not_import_numpy() -> None:

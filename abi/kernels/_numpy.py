@@ -15,7 +15,7 @@ from abi._platform import has_blas
 from abi.errors import InputError
 from abi.kernels._attention import attend
 from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Step, Weight
-from abi.quant import Tensor, codec
+from abi.quant import Tensor, codec, decode
 
 __all__ = ["NumpyKernels", "check_product"]
 
@@ -80,8 +80,8 @@ class NumpyKernels:
             return w.data[ids]
         tensor: Tensor = w.data
         width = tensor.type.n_bytes(tensor.shape[-1])
-        blocks = tensor.data.reshape(-1, width)[ids].reshape(-1, tensor.type.type_size)
-        return codec(w.type_name).decode(blocks).reshape(len(ids), -1)
+        blocks = tensor.data.reshape(-1, width)[ids]
+        return decode(blocks.reshape(-1), w.type_name).reshape(len(ids), -1)
 
     # -- transformer ----------------------------------------------------------------------
 

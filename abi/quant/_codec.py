@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError, UnsupportedError
-from abi.quant._float import BF16, F16, F32
-from abi.quant._simple import Q4_0, Q8_0
+from abi.quant._float import BF16, F16, F32, NUMBERS
+from abi.quant._k import Q2_K, Q3_K, Q4_K, Q5_K, Q6_K
+from abi.quant._simple import Q4_0, Q4_1, Q5_0, Q5_1, Q8_0
+from abi.quant._table import IQ4_NL, IQ4_XS, MXFP4, TQ1_0, TQ2_0
 from abi.quant._types import TYPES, TensorType
 
 __all__ = ["CODECS", "Codec", "codec", "decode", "encode", "tensor_type"]
@@ -21,6 +23,7 @@ class Codec(Protocol):
     """One format: blocks of bytes to float32 and back."""
 
     name: str
+    encodes: bool  # whether it can be made here, or only read
 
     def decode(self, blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Blocks `(n, type_size) uint8` to values `(n, block_size) float32`."""
@@ -29,7 +32,14 @@ class Codec(Protocol):
         """Values `(n, block_size) float32` to blocks `(n, type_size) uint8`."""
 
 
-CODECS: dict[str, Codec] = {c.name: c for c in (F32(), F16(), BF16(), Q8_0(), Q4_0())}
+_ALL: tuple[Codec, ...] = (
+    F32(), F16(), BF16(), *NUMBERS,
+    Q4_0(), Q4_1(), Q5_0(), Q5_1(), Q8_0(),
+    Q2_K(), Q3_K(), Q4_K(), Q5_K(), Q6_K(),
+    IQ4_NL(), IQ4_XS(), MXFP4(), TQ1_0(), TQ2_0(),
+)  # fmt: skip
+
+CODECS: dict[str, Codec] = {codec.name: codec for codec in _ALL}
 
 
 def tensor_type(name: str) -> TensorType:
@@ -83,7 +93,8 @@ def decode(raw: npt.NDArray[np.uint8], type_name: str) -> npt.NDArray[np.float32
     chosen, size = codec(type_name), tensor_type(type_name).type_size
     if raw.size % size:
         raise InputError(f"{raw.size} bytes are not a multiple of the {type_name} block ({size})")
-    return chosen.decode(raw.reshape(-1, size)).reshape(-1)
+    with np.errstate(all="ignore"):  # infinite scales give NaN, as in ggml
+        return chosen.decode(raw.reshape(-1, size)).reshape(-1)
 
 
 def encode(values: npt.ArrayLike, type_name: str) -> npt.NDArray[np.uint8]:
@@ -104,7 +115,7 @@ def encode(values: npt.ArrayLike, type_name: str) -> npt.NDArray[np.uint8]:
     InputError
         If the last dimension is not a multiple of the block.
     UnsupportedError
-        If the type has no codec.
+        If the type has no codec, or one that only reads.
 
     Examples
     --------

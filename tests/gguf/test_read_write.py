@@ -70,7 +70,9 @@ def test_nested_arrays_survive() -> None:
 def test_tensors_survive_at_any_alignment(alignment: int) -> None:
     rng = np.random.default_rng(0)
     tensors = [
-        Tensor.from_array(f"t.{name}", rng.standard_normal((3, 2, 32)), name) for name in CODECS
+        Tensor.from_array(f"t.{name}", rng.standard_normal((3, 2, 32)), name)
+        for name, codec in CODECS.items()
+        if codec.encodes
     ]
     file = read(to_bytes({"general.alignment": alignment}, tensors))
     assert list(file.tensors) == [t.name for t in tensors]

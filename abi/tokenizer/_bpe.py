@@ -35,7 +35,7 @@ class BytePairEncoding:
 
     def __init__(self, vocab: Vocab, metadata: Mapping[str, Any], pre: PreTokenizer) -> None:
         self._vocab, self._pre = vocab, pre
-        self._split = pre.compile().findall
+        self._split = pre.split
         self._ranks = _ranks(metadata)
         self._words: dict[str, list[int]] = {}
 

@@ -216,7 +216,7 @@ def _sentencepiece(metadata: Mapping[str, Any], pre: str | None) -> Tokenizer:
 
 def _byte_bpe(metadata: Mapping[str, Any], pre: str | None) -> Tokenizer:
     rule = pretokenizer(pre or metadata.get("tokenizer.ggml.pre"))
-    defaults = {"bos": 11, "eos": 11}
+    defaults = {"bos": 11, "eos": 11} if rule.default_bos else {"eos": 11}
     vocab = Vocab.from_metadata(
         metadata, defaults, add_bos=rule.add_bos, add_eos=False, add_space_prefix=False
     )

@@ -28,9 +28,14 @@ def char_class(category: str) -> str:
     '0-9'
     """
     return "".join(
-        chr(first) if first == last else f"{chr(first)}-{chr(last)}"
+        _escaped(first) if first == last else f"{_escaped(first)}-{_escaped(last)}"
         for first, last in _ranges()[category]
-    ).replace("[", "\\[")
+    )
+
+
+def _escaped(code: int) -> str:
+    char = chr(code)
+    return f"\\{char}" if char in "\\[]^-&~|" else char
 
 
 def is_valid(text: str) -> bool:

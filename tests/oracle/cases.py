@@ -11,13 +11,18 @@ from abi.quant import Tensor
 from tests.synthetic import LlamaShape
 
 __all__ = [
-    "DATA", "N_STRINGS", "PROMPTS", "SHAPES", "STORIES", "digest", "random_ids", "requantize",
-    "stories_path",
+    "DATA", "N_RULE_STRINGS", "N_STRINGS", "PROMPTS", "RULES", "SHAPES", "STORIES", "digest",
+    "random_ids", "requantize", "stories_path",
 ]  # fmt: skip
 
 DATA = Path(__file__).parent.parent / "data"
 STORIES = "stories260K-f32.gguf"
 N_STRINGS = 20_000
+N_RULE_STRINGS = 4_000
+RULES = (  # one name of each pre-tokeniser, compared on the vocabulary of llama-bpe
+    "gpt-2", "starcoder", "falcon", "default", "dbrx", "chatglm-bpe", "glm4", "qwen2", "qwen35",
+    "tekken", "gpt-4o",
+)  # fmt: skip
 
 PROMPTS = (
     "Once upon a time",

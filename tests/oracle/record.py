@@ -18,12 +18,14 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from abi.gguf import read
+from abi.gguf import read, write
 from tests.oracle import vocabs
 from tests.oracle.cases import (
     DATA,
+    N_RULE_STRINGS,
     N_STRINGS,
     PROMPTS,
+    RULES,
     SHAPES,
     digest,
     random_ids,
@@ -46,7 +48,8 @@ def main() -> None:
     for name in vocabs.VOCABS:
         path = vocab_folder / f"ggml-vocab-{name}.gguf"
         provenance["files"][path.name] = _sha256(path)
-        np.save(DATA / f"llama-tokens-{name}.npy", _digests(path))
+        np.save(DATA / f"llama-tokens-{name}.npy", _digests(path, N_STRINGS))
+    np.savez(DATA / "llama-rules.npz", **_rules(vocab_folder / "ggml-vocab-llama-bpe.gguf"))
     (DATA / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
 
 
@@ -94,12 +97,23 @@ def _logits(model: llama_cpp.Llama, ids: list[int]) -> Any:
     return np.array(model.scores[: len(ids)], np.float32)
 
 
-def _digests(path: Path) -> Any:
+def _rules(path: Path) -> dict[str, Any]:
+    """Tokens by each pre-tokeniser, over the same vocabulary."""
+    file, found = read(path), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for rule in RULES:
+            changed = Path(folder) / f"{rule}.gguf"
+            write(changed, file.typed() | {"tokenizer.ggml.pre": rule}, [])
+            found[rule] = _digests(changed, N_RULE_STRINGS)[::2]  # without special tokens
+    return found
+
+
+def _digests(path: Path, n_strings: int) -> Any:
     model = llama_cpp.Llama(str(path), vocab_only=True, verbose=False)
     vocab = llama_cpp.llama_model_get_vocab(model.model)
     buffer = (llama_cpp.llama_token * 4096)()
-    out = np.empty(2 * N_STRINGS, np.uint32)
-    for i, raw in enumerate(random_strings(N_STRINGS)):
+    out = np.empty(2 * n_strings, np.uint32)
+    for i, raw in enumerate(random_strings(n_strings)):
         for special in (False, True):
             n = llama_cpp.llama_tokenize(
                 vocab, ctypes.c_char_p(raw), len(raw), buffer, len(buffer), special, special

@@ -13,10 +13,11 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-__all__ = ["LLAMA_CPP_PYTHON", "VOCABS", "cache_folder", "fetch", "read_cases"]
+__all__ = ["LLAMA_CPP_PYTHON", "MORE_VOCABS", "VOCABS", "cache_folder", "fetch", "read_cases"]
 
 LLAMA_CPP_PYTHON = "0.3.36"
-VOCABS = ("llama-spm", "llama-bpe", "gpt-2")
+VOCABS = ("llama-spm", "llama-bpe", "gpt-2")  # compared on the random strings too
+MORE_VOCABS = ("qwen2", "qwen35", "starcoder", "refact", "falcon", "mpt", "command-r", "phi-3")
 
 _SEPARATOR = "\n__ggml_vocab_test__\n"
 
@@ -36,7 +37,7 @@ def fetch() -> Path:
         If it cannot be fetched; the message holds pip's last line.
     """
     folder = cache_folder() / f"vocabs-{LLAMA_CPP_PYTHON}"
-    if all((folder / f"ggml-vocab-{name}.gguf{end}").exists() for name in VOCABS for end in _ENDS):
+    if all((folder / f"ggml-vocab-{name}.gguf{end}").exists() for name in _ALL for end in _ENDS):
         return folder
     with tempfile.TemporaryDirectory() as scratch:
         _download(scratch)
@@ -46,6 +47,7 @@ def fetch() -> Path:
 
 
 _ENDS = ("", ".inp", ".out")
+_ALL = VOCABS + MORE_VOCABS
 
 
 def read_cases(folder: Path, name: str) -> list[tuple[str, list[int]]]:
@@ -69,7 +71,7 @@ def _download(folder: str) -> None:
 
 def _unpack(archive: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {f"ggml-vocab-{name}.gguf{end}" for name in VOCABS for end in _ENDS}
+    wanted = {f"ggml-vocab-{name}.gguf{end}" for name in _ALL for end in _ENDS}
     with tarfile.open(archive) as tar:
         for member in tar:
             base = member.name.rpartition("/")[2]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from abi.gguf import read
-from abi.tokenizer import Tokenizer
+from abi.tokenizer import PRETOKENIZERS, Tokenizer
 from tests.oracle import vocabs
-from tests.oracle.cases import DATA, N_STRINGS, digest
+from tests.oracle.cases import DATA, N_RULE_STRINGS, N_STRINGS, RULES, digest
 from tests.oracle.strings import random_strings
 from tests.require import require
 
@@ -60,6 +60,33 @@ def test_20000_random_strings(name: str, tokenizer: Tokenizer, special: bool) ->
         if digest(tokenizer.encode(raw, special, special)) != expected
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("more", vocabs.MORE_VOCABS)
+def test_llama_cpps_own_texts_of_other_vocabularies(folder: Path, more: str) -> None:
+    metadata = read(folder / f"ggml-vocab-{more}.gguf").metadata
+    tokenizer = Tokenizer.from_metadata(metadata)
+    cases = vocabs.read_cases(folder, more)
+    assert len(cases) > 40
+    assert [text for text, ids in cases if tokenizer.encode(text, add_special=False) != ids] == []
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_pretokenizer_on_4000_random_strings(folder: Path, rule: str) -> None:
+    metadata = read(folder / "ggml-vocab-llama-bpe.gguf").metadata
+    tokenizer = Tokenizer.from_metadata(metadata, pre=rule)
+    recorded = np.load(DATA / "llama-rules.npz")[rule]
+    wrong = [
+        raw
+        for raw, expected in zip(random_strings(N_RULE_STRINGS), recorded, strict=True)
+        if digest(tokenizer.encode(raw, add_special=False)) != expected
+    ]
+    assert wrong == []
+
+
+def test_every_rule_is_compared() -> None:
+    compared = [PRETOKENIZERS[name] for name in (*RULES, "llama-bpe")]
+    assert all(rule in compared for rule in PRETOKENIZERS.values())
 
 
 def test_encode_then_decode_gives_the_text_back(tokenizer: Tokenizer) -> None:

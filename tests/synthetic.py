@@ -31,6 +31,9 @@ class LlamaShape:
     extra: Mapping[str, Any] = field(default_factory=dict)
     rope_factors: bool = False
     key_length: int | None = None
+    arch: str = "llama"
+    biases: tuple[str, ...] = ()  # of attn_q, attn_k, attn_v, attn_output
+    head_norms: bool = False
 
     @property
     def head_dim(self) -> int:
@@ -50,7 +53,7 @@ TINYLLAMA = LlamaShape(32000, 2048, 22, 32, 4, 5632, 2048, tied=False)
 def write_llama(
     target: str | Path | IO[bytes], shape: LlamaShape, type_name: str = "F32", seed: int = 0
 ) -> None:
-    """Write a llama with random weights, made one tensor at a time.
+    """Write a llama, or a relative, with random weights, made one tensor at a time.
 
     Values are scaled so that activations stay near 1, as in a trained model.
     """
@@ -70,6 +73,12 @@ def write_llama(
             (f"blk.{i}.{n}.weight", (shape.n_embd,), "F32") for n in ("attn_norm", "ffn_norm")
         ]
         names += [(f"blk.{i}.{n}.weight", s, type_name) for n, s in matrices.items()]
+        names += [(f"blk.{i}.{n}.bias", matrices[n][:1], "F32") for n in shape.biases]
+        if shape.head_norms:
+            names += [
+                (f"blk.{i}.{n}.weight", (shape.head_dim,), "F32")
+                for n in ("attn_q_norm", "attn_k_norm")
+            ]
     names.append(("output_norm.weight", (shape.n_embd,), "F32"))
     if not shape.tied:
         names.append(("output.weight", (shape.n_vocab, shape.n_embd), type_name))
@@ -105,19 +114,19 @@ def _metadata(shape: LlamaShape) -> dict[str, Any]:
     pieces += [f"\u2581{i}" for i in range(shape.n_vocab)]
     types = [2, 3, 3, *[6] * 256, *[1] * shape.n_vocab][: shape.n_vocab]
     metadata = {
-        "general.architecture": "llama",
+        "general.architecture": shape.arch,
         "general.name": "random",
-        "llama.context_length": shape.n_ctx,
-        "llama.embedding_length": shape.n_embd,
-        "llama.block_count": shape.n_layer,
-        "llama.feed_forward_length": shape.n_ff,
-        "llama.attention.head_count": shape.n_head,
-        "llama.attention.head_count_kv": shape.n_head_kv,
-        "llama.attention.layer_norm_rms_epsilon": 1e-5,
-        "llama.attention.key_length": shape.head_dim,
-        "llama.attention.value_length": shape.head_dim,
-        "llama.rope.dimension_count": shape.head_dim,
-        "llama.vocab_size": shape.n_vocab,
+        f"{shape.arch}.context_length": shape.n_ctx,
+        f"{shape.arch}.embedding_length": shape.n_embd,
+        f"{shape.arch}.block_count": shape.n_layer,
+        f"{shape.arch}.feed_forward_length": shape.n_ff,
+        f"{shape.arch}.attention.head_count": shape.n_head,
+        f"{shape.arch}.attention.head_count_kv": shape.n_head_kv,
+        f"{shape.arch}.attention.layer_norm_rms_epsilon": 1e-5,
+        f"{shape.arch}.attention.key_length": shape.head_dim,
+        f"{shape.arch}.attention.value_length": shape.head_dim,
+        f"{shape.arch}.rope.dimension_count": shape.head_dim,
+        f"{shape.arch}.vocab_size": shape.n_vocab,
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.tokens": pieces[: shape.n_vocab],
         "tokenizer.ggml.scores": -np.arange(shape.n_vocab, dtype=np.float32),

@@ -184,7 +184,7 @@ class NumpyKernels:
         return x[rows]
 
     def add(self, a: Array, b: Array) -> Array:
-        """`a + b`."""
+        """`a + b`: two of `(T, k)`, or a row `(k,)` added to each."""
         return a + b
 
     def kv_append(self, cache: KVLayer, k: Array, v: Array, spans: Sequence[Span]) -> None:
@@ -210,15 +210,32 @@ class NumpyKernels:
     def block(self, x: Array, layer: Layer, spec: Spec, cache: KVLayer, step: Step) -> Array:
         """One pre-norm transformer layer with a gated feed-forward part: `(T, n_embd)`."""
         h = self.rms_norm(x, layer.attn_norm, spec.eps)
-        q, k = self.matmul(h, layer.attn_q), self.matmul(h, layer.attn_k)
+        q = self.linear(h, layer.attn_q, layer.attn_q_bias)
+        k = self.linear(h, layer.attn_k, layer.attn_k_bias)
+        v = self.linear(h, layer.attn_v, layer.attn_v_bias)
+        q, k = (
+            self.head_norm(q, layer.attn_q_norm, spec),
+            self.head_norm(k, layer.attn_k_norm, spec),
+        )
         q = self.rope(q, step.cis, spec.head_dim, spec.rope_neox)
         k = self.rope(k, step.cis, spec.head_dim, spec.rope_neox)
-        self.kv_append(cache, k, self.matmul(h, layer.attn_v), step.spans)
+        self.kv_append(cache, k, v, step.spans)
         mixed = self.attention(q, cache, step.spans, spec.scale)
-        x = self.add(x, self.matmul(mixed, layer.attn_output))
+        x = self.add(x, self.linear(mixed, layer.attn_output, layer.attn_output_bias))
         h = self.rms_norm(x, layer.ffn_norm, spec.eps)
         h = self.glu(self.matmul(h, layer.ffn_gate), self.matmul(h, layer.ffn_up))
         return self.add(x, self.matmul(h, layer.ffn_down))
+
+    def linear(self, x: Array, w: Weight, b: Weight | None) -> Array:
+        """`x @ w.T + b`; without b where there is none."""
+        out = self.matmul(x, w)
+        return out if b is None else self.add(out, b.data)
+
+    def head_norm(self, x: Array, w: Weight | None, spec: Spec) -> Array:
+        """`rms_norm` of each head of `(T, H * D)`; x itself where there is no weight."""
+        if w is None:
+            return x
+        return self.rms_norm(x.reshape(-1, spec.head_dim), w, spec.eps).reshape(x.shape)
 
 
 def check_product(x: Array, w: Weight) -> None:

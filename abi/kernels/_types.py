@@ -32,7 +32,10 @@ class Weight:
 
 @dataclass(frozen=True)
 class Layer:
-    """One transformer layer; attributes carry the GGUF tensor names of `blk.N`."""
+    """One transformer layer; attributes carry the GGUF tensor names of `blk.N`.
+
+    `attn_q` stands for `attn_q.weight`, `attn_q_bias` for `attn_q.bias`; None is absent.
+    """
 
     attn_norm: Weight
     attn_q: Weight
@@ -43,6 +46,12 @@ class Layer:
     ffn_gate: Weight
     ffn_up: Weight
     ffn_down: Weight
+    attn_q_bias: Weight | None = None
+    attn_k_bias: Weight | None = None
+    attn_v_bias: Weight | None = None
+    attn_output_bias: Weight | None = None
+    attn_q_norm: Weight | None = None
+    attn_k_norm: Weight | None = None
 
 
 @dataclass(frozen=True)

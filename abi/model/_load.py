@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def load_transformer(
     if weights not in WEIGHTS:
         raise InputError(f"weights={weights!r}: expected one of {', '.join(WEIGHTS)}")
     config = Config.from_metadata(file.metadata)
-    shapes = _check(file, _shapes(config, _n_vocab(file, config)))
+    shapes = _check(file, config, _shapes(config, _n_vocab(file, config)))
     mode = _choose(file) if weights == "auto" else weights
     packed: dict[str, Weight] = {}
     done, total = 0, file.n_bytes
@@ -95,10 +96,20 @@ def _shapes(c: Config, n_vocab: int) -> Iterator[tuple[str, tuple[int, ...]]]:
         "ffn_up": (c.n_ff, c.n_embd),
         "ffn_down": (c.n_embd, c.n_ff),
     }
+    extra = {
+        "attn_q.bias": (n_q,),
+        "attn_k.bias": (n_kv,),
+        "attn_v.bias": (n_kv,),
+        "attn_output.bias": (c.n_embd,),
+        "attn_q_norm.weight": (c.head_dim,),
+        "attn_k_norm.weight": (c.head_dim,),
+    }
     yield "token_embd.weight", (n_vocab, c.n_embd)
     for i in range(c.n_layer):
         for name, shape in layer.items():
             yield f"blk.{i}.{name}.weight", shape
+        for name in (*c.arch.required, *c.arch.optional):
+            yield f"blk.{i}.{name}", extra[name]
     yield "output_norm.weight", (c.n_embd,)
     yield "output.weight", (n_vocab, c.n_embd)
     yield "rope_freqs.weight", (c.rope.n_rot // 2,)
@@ -108,7 +119,7 @@ _OPTIONAL = ("output.weight", "rope_freqs.weight")  # tied to token_embd; no sca
 
 
 def _check(
-    file: GGUFFile, expected: Iterator[tuple[str, tuple[int, ...]]]
+    file: GGUFFile, config: Config, expected: Iterator[tuple[str, tuple[int, ...]]]
 ) -> dict[str, tuple[int, ...]]:
     """The shapes expected, all found; raises at the first that is not."""
     shapes: dict[str, tuple[int, ...]] = {}
@@ -116,7 +127,7 @@ def _check(
         shapes[name] = shape
         tensor = file.tensors.get(name)
         if tensor is None:
-            if name in _OPTIONAL:
+            if name in _OPTIONAL or name.split(".", 2)[-1] in config.arch.optional:
                 continue
             raise FormatError("the tensor is missing", field=name, source=file.source)
         if tensor.shape != shape:
@@ -146,11 +157,7 @@ def _assemble(
     mode: str,
     rope_freqs: Tensor | None,
 ) -> Transformer:
-    names = [field.name for field in dataclasses.fields(Layer)]
-    layers = [
-        Layer(**{name: packed[f"blk.{i}.{name}.weight"] for name in names})
-        for i in range(config.n_layer)
-    ]
+    layers = [_layer(packed, i) for i in range(config.n_layer)]
     embd = packed["token_embd.weight"]
     return Transformer(
         config=config,
@@ -162,3 +169,11 @@ def _assemble(
         output=packed.get("output.weight", embd),
         rope_factors=None if rope_freqs is None else rope_freqs.to_float32().astype(np.float32),
     )
+
+
+def _layer(packed: dict[str, Weight], i: int) -> Layer:
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(Layer):
+        stem, bias, _ = field.name.partition("_bias")
+        found[field.name] = packed.get(f"blk.{i}.{stem}.{'bias' if bias else 'weight'}")
+    return Layer(**found)

@@ -82,9 +82,9 @@ def test_a_missing_embedding_is_named() -> None:
 
 
 def test_a_tensor_that_would_be_ignored_is_refused() -> None:
-    bias = Tensor.from_array("blk.0.attn_q.bias", np.ones(64))
-    with pytest.raises(UnsupportedError, match=r"blk\.0\.attn_q\.bias is not used"):
-        abi.load(changed(blk__0__attn_q__bias=bias))
+    bias = Tensor.from_array("blk.0.ffn_up.bias", np.ones(96))
+    with pytest.raises(UnsupportedError, match=r"blk\.0\.ffn_up\.bias is not used"):
+        abi.load(changed(blk__0__ffn_up__bias=bias))
 
 
 def test_a_type_without_codec_is_named() -> None:

@@ -46,6 +46,9 @@ SHAPES = {  # random models, one for each thing the forward pass can differ in
     "rope-yarn": LlamaShape(n_head=2, n_head_kv=2, extra=_YARN),
     "rope-factors": LlamaShape(rope_factors=True),
     "head-dim": LlamaShape(key_length=32),
+    "biases": LlamaShape(biases=("attn_q", "attn_k", "attn_v", "attn_output")),
+    "qwen2": LlamaShape(arch="qwen2", biases=("attn_q", "attn_k", "attn_v")),
+    "qwen3": LlamaShape(arch="qwen3", head_norms=True, key_length=32),
 }
 
 

@@ -33,7 +33,7 @@ def measure(type_name: str, weights: str, repeats: int = 15) -> dict[str, float]
         model = abi.load(path, weights=weights, kernels="numpy")
         transformer = model.transformer
         layers = [vars(layer).values() for layer in transformer.layers]
-        packed = [w for layer in layers for w in layer if len(w.shape) == 2]
+        packed = [w for layer in layers for w in layer if w is not None and len(w.shape) == 2]
         packed.append(transformer.output)
         matrices = [w.data if w.layout == "float32" else w.data.to_float32() for w in packed]
         vectors = [np.ones(m.shape[1], np.float32) for m in matrices]

@@ -1,8 +1,8 @@
 """Tensor formats of GGUF: block layouts, decoding to float32 and encoding from it.
 
 One small class a format, over blocks `(n, type_size) uint8 <-> (n, block_size) float32`,
-bit-exact with ggml. Formats that are known but have no codec yet can be listed and copied;
-decoding one raises `UnsupportedError` with its name.
+bit-exact with ggml. All can be read; those whose making needs an importance matrix (IQ1, IQ2 and
+IQ3_XXS) raise `UnsupportedError` when they are asked to encode.
 """
 
 from abi.quant._codec import CODECS, Codec, codec, decode, encode, tensor_type

@@ -1,4 +1,4 @@
-"""What block formats share: the half-precision scale, nibbles, and saying "not yet"."""
+"""What block formats share: the half-precision scale, nibbles, rounding, sums."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ __all__ = [
     "U8",
     "DecodeOnly",
     "F32Array",
+    "column_sum",
     "half",
     "half_bytes",
     "inverse",
     "nibbles",
     "pack_nibbles",
+    "round_half_away",
 ]
 
 U8 = npt.NDArray[np.uint8]
@@ -23,13 +25,14 @@ F32Array = npt.NDArray[np.float32]
 
 
 class DecodeOnly:
-    """A format that can be read and not yet made."""
+    """A format that can be read, and not made without an importance matrix."""
 
     name: str
     encodes = False
 
     def encode(self, values: F32Array) -> U8:
-        raise UnsupportedError(f"tensor type {self.name} can be read, but not encoded yet")
+        reason = "which needs an importance matrix"
+        raise UnsupportedError(f"tensor type {self.name} can be read, but not made, {reason}")
 
 
 def half(column: U8) -> F32Array:
@@ -50,6 +53,13 @@ def inverse(scale: F32Array) -> F32Array:
     return np.where(np.isfinite(found), found, np.float32(0))
 
 
+def column_sum(x: F32Array) -> F32Array:
+    """Sums of the columns of `(k, n)`, one row after the other, `(n,)`."""
+    alone = x.shape[1] == 1  # which NumPy would sum in pairs
+    total: F32Array = np.add.accumulate(x)[-1] if alone else np.add.reduce(x, axis=0)
+    return total
+
+
 def nibbles(packed: U8) -> F32Array:
     """`(n, k)` bytes to `(n, 2k)`: all low nibbles, then all high ones."""
     k = packed.shape[1]
@@ -63,3 +73,11 @@ def pack_nibbles(quants: U8) -> U8:
     """`(n, 2k)` numbers below 16 to `(n, k)` bytes, the inverse of `nibbles`."""
     k = quants.shape[1] // 2
     return quants[:, :k] & np.uint8(0x0F) | quants[:, k:] << np.uint8(4)
+
+
+def round_half_away(x: F32Array) -> F32Array:
+    """C's roundf; NumPy's own rounds halves to even."""
+    magnitude = np.abs(x)
+    whole = np.floor(magnitude)
+    whole += magnitude - whole >= np.float32(0.5)
+    return np.copysign(whole, x)

@@ -8,15 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError, UnsupportedError
+from abi.quant._dot import Q8_1, Q8_K
+from abi.quant._e2m1 import MXFP4, NVFP4
 from abi.quant._float import BF16, F16, F32, NUMBERS
+from abi.quant._iq import IQ1_M, IQ1_S, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_XXS
 from abi.quant._k import Q2_K, Q3_K, Q4_K, Q5_K, Q6_K
 from abi.quant._simple import Q4_0, Q4_1, Q5_0, Q5_1, Q8_0
-from abi.quant._table import IQ4_NL, IQ4_XS, MXFP4, TQ1_0, TQ2_0
+from abi.quant._table import IQ4_NL, IQ4_XS
+from abi.quant._ternary import Q1_0, Q2_0, TQ1_0, TQ2_0
 from abi.quant._types import TYPES, TensorType
 
 __all__ = ["CODECS", "Codec", "codec", "decode", "encode", "tensor_type"]
 
-_ENCODE_BLOCKS = 1 << 15  # blocks a step, so that temporaries stay within the cache
+_ENCODE_STEP = 1 << 20  # elements at a time, so that temporaries stay small
 
 
 class Codec(Protocol):
@@ -36,7 +40,8 @@ _ALL: tuple[Codec, ...] = (
     F32(), F16(), BF16(), *NUMBERS,
     Q4_0(), Q4_1(), Q5_0(), Q5_1(), Q8_0(),
     Q2_K(), Q3_K(), Q4_K(), Q5_K(), Q6_K(),
-    IQ4_NL(), IQ4_XS(), MXFP4(), TQ1_0(), TQ2_0(),
+    IQ1_S(), IQ1_M(), IQ2_XXS(), IQ2_XS(), IQ2_S(), IQ3_XXS(), IQ3_S(),
+    IQ4_NL(), IQ4_XS(), MXFP4(), NVFP4(), TQ1_0(), TQ2_0(), Q1_0(), Q2_0(), Q8_1(), Q8_K(),
 )  # fmt: skip
 
 CODECS: dict[str, Codec] = {codec.name: codec for codec in _ALL}
@@ -61,13 +66,9 @@ def codec(name: str) -> Codec:
     Raises
     ------
     UnsupportedError
-        If the type is unknown or has no codec.
+        If the type is unknown.
     """
-    found = CODECS.get(tensor_type(name).name)
-    if found is None:
-        known = "known to GGUF but not supported yet"
-        raise UnsupportedError(f"tensor type {name} is {known}; supported: {', '.join(CODECS)}")
-    return found
+    return CODECS[tensor_type(name).name]
 
 
 def decode(raw: npt.NDArray[np.uint8], type_name: str) -> npt.NDArray[np.float32]:
@@ -88,7 +89,7 @@ def decode(raw: npt.NDArray[np.uint8], type_name: str) -> npt.NDArray[np.float32
     InputError
         If the bytes are not a whole number of blocks.
     UnsupportedError
-        If the type has no codec.
+        If the type is unknown.
     """
     chosen, size = codec(type_name), tensor_type(type_name).type_size
     if raw.size % size:
@@ -115,7 +116,7 @@ def encode(values: npt.ArrayLike, type_name: str) -> npt.NDArray[np.uint8]:
     InputError
         If the last dimension is not a multiple of the block.
     UnsupportedError
-        If the type has no codec, or one that only reads.
+        If the type is unknown, or can only be read.
 
     Examples
     --------
@@ -132,7 +133,8 @@ def encode(values: npt.ArrayLike, type_name: str) -> npt.NDArray[np.uint8]:
         )
     rows = np.ascontiguousarray(array).reshape(-1, info.block_size)
     out = np.empty((len(rows), info.type_size), np.uint8)
-    for start in range(0, len(rows), _ENCODE_BLOCKS):
-        stop = start + _ENCODE_BLOCKS
-        out[start:stop] = chosen.encode(rows[start:stop])
+    step = _ENCODE_STEP // info.block_size
+    for start in range(0, len(rows), step):
+        with np.errstate(all="ignore"):  # searches divide by what may be 0, and choose after
+            out[start : start + step] = chosen.encode(rows[start : start + step])
     return out.reshape(-1)

@@ -14,7 +14,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from abi.quant._base import U8, F32Array, half, half_bytes, inverse, nibbles, pack_nibbles
+from abi.quant._base import (
+    U8,
+    F32Array,
+    half,
+    half_bytes,
+    inverse,
+    nibbles,
+    pack_nibbles,
+    round_half_away,
+)
 
 __all__ = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]
 
@@ -32,7 +41,7 @@ class Q8_0:  # noqa: N801 - the formats' own names
 
     def encode(self, values: F32Array) -> U8:
         scale = np.abs(values).max(axis=1, keepdims=True) / np.float32(127)
-        quants = _round_half_away(values * inverse(scale)).astype(np.int8)
+        quants = round_half_away(values * inverse(scale)).astype(np.int8)
         return np.concatenate([half_bytes(scale), quants.view(np.uint8)], axis=1)
 
 
@@ -106,14 +115,6 @@ class Q5_1:  # noqa: N801
         quants, scale, low = _ranged(values, 31)
         head = [half_bytes(scale), half_bytes(low)]
         return np.concatenate([*head, *_with_fifth_bits(quants)], axis=1)
-
-
-def _round_half_away(x: F32Array) -> F32Array:
-    """C's roundf; NumPy's own rounds halves to even."""
-    magnitude = np.abs(x)
-    whole = np.floor(magnitude)
-    whole += magnitude - whole >= np.float32(0.5)
-    return np.copysign(whole, x)
 
 
 def _signed(values: F32Array, middle: int) -> tuple[U8, F32Array]:

@@ -47,7 +47,7 @@ class Tensor:
         InputError
             If the last dimension is not a whole number of blocks.
         UnsupportedError
-            If the type has no codec.
+            If the type is unknown or can only be read.
         """
         values = np.asarray(array, np.float32)
         try:
@@ -73,6 +73,15 @@ class Tensor:
         width = self.type.n_bytes(self.shape[-1])
         part = self.data[start * width : stop * width]
         return decode(part, self.type.name).reshape(-1, self.shape[-1])
+
+    def split(self) -> list[Tensor]:
+        """The parts along the first dimension, named `name[i]`."""
+        size = self.n_bytes // self.shape[0]
+        data = self.data
+        return [
+            Tensor(f"{self.name}[{i}]", self.shape[1:], self.type, data[i * size : (i + 1) * size])
+            for i in range(self.shape[0])
+        ]
 
     def to_float32(self) -> npt.NDArray[np.float32]:
         """Expand the whole tensor, in its shape; a view where it is float32 already."""

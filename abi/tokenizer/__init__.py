@@ -1,7 +1,7 @@
 """Tokenisers: text to token ids and back, exactly as llama.cpp does it.
 
-SentencePiece ("llama") and byte-level BPE ("gpt2"), made from a metadata mapping and not
-from a file, so they can be used and tested alone.
+SentencePiece, BPE with every pre-tokeniser that llama.cpp knows, WordPiece, Unigram, RWKV and
+PLaMo-2, made from a metadata mapping and not from a file, so they can be used and tested alone.
 """
 
 from abi.tokenizer._pretokenizer import PRETOKENIZERS, PreTokenizer

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import AnyStr
+from itertools import pairwise
 
-__all__ = ["CACHED_LENGTH", "CACHED_WORDS", "merge"]
+__all__ = ["merge"]
 
-# Words whose merges are remembered: a few megabytes, whatever the text.
-CACHED_WORDS = 1 << 16
-CACHED_LENGTH = 48
+_SHORT = 40  # symbols up to which the plain loop is faster than the heap
+_NEVER = float("inf")
 
 
-def merge(symbols: list[AnyStr], cost: Callable[[AnyStr, AnyStr], float | None]) -> list[AnyStr]:
+def merge(symbols: list[str], cost: Callable[[str, str], float | None]) -> list[str]:
     """Join neighbours, always the cheapest pair first and of equals the leftmost.
 
     Parameters
     ----------
-    symbols : list of str or bytes
+    symbols : list of str
         Changed in place.
     cost : callable
-        Of a left and a right neighbour; None where they do not join.
+        Of a left and a right neighbour; None where they do not join. No cost is infinite.
 
     Returns
     -------
-    list of str or bytes
+    list of str
         What is left when no neighbours join.
 
     Examples
@@ -33,6 +32,28 @@ def merge(symbols: list[AnyStr], cost: Callable[[AnyStr, AnyStr], float | None])
     >>> merge(list("abab"), lambda a, b: {"ab": 1.0, "abab": 2.0}.get(a + b))
     ['abab']
     """
+    return _merge_short(symbols, cost) if len(symbols) <= _SHORT else _merge_long(symbols, cost)
+
+
+def _merge_short(symbols: list[str], cost: Callable[[str, str], float | None]) -> list[str]:
+    costs = [_NEVER if (c := cost(a, b)) is None else c for a, b in pairwise(symbols)]
+    while costs:
+        best = min(costs)
+        if best == _NEVER:
+            break
+        at = costs.index(best)
+        symbols[at] += symbols.pop(at + 1)
+        del costs[at]
+        if at:
+            price = cost(symbols[at - 1], symbols[at])
+            costs[at - 1] = _NEVER if price is None else price
+        if at < len(costs):
+            price = cost(symbols[at], symbols[at + 1])
+            costs[at] = _NEVER if price is None else price
+    return symbols
+
+
+def _merge_long(symbols: list[str], cost: Callable[[str, str], float | None]) -> list[str]:
     n = len(symbols)
     before, after = list(range(-1, n - 1)), list(range(1, n + 1))
     heap: list[tuple[float, int, int, int]] = []  # cost, left, right, joined length
@@ -49,7 +70,7 @@ def merge(symbols: list[AnyStr], cost: Callable[[AnyStr, AnyStr], float | None])
         if len(symbols[left]) + len(symbols[right]) != size:
             continue
         symbols[left] += symbols[right]
-        symbols[right] = symbols[right][:0]
+        symbols[right] = ""
         after[left] = after[right]
         if after[right] < n:
             before[after[right]] = left

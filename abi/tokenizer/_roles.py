@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 __all__ = ["SPECIAL_KEYS", "TokenType", "assign_roles", "stripping"]
 
@@ -98,11 +99,15 @@ def assign_roles(
 
 
 def stripping(
-    ids: Mapping[str, int], types: list[TokenType], pre: str, name: str
+    ids: Mapping[str, int], types: list[TokenType], metadata: Mapping[str, Any]
 ) -> tuple[frozenset[int], frozenset[int]]:
     """Tokens that take the white space before them, and after them, out of the text."""
+    keys = ("tokenizer.ggml.pre", "general.architecture", "general.name")
+    pre, arch, name = (v if isinstance(v := metadata.get(key), str) else "" for key in keys)
     lowered = name.lower()
-    if any(part in pre for part in ("jina-v2-de", "jina-v2-es", "jina-v2-code")):
+    if any(part in pre for part in ("jina-v2-de", "jina-v2-es", "jina-v2-code")) or any(
+        part in arch for part in ("nomic-bert-moe", "jina-bert-v3")
+    ):
         return frozenset({ids["<mask>"]} if "<mask>" in ids else ()), frozenset()
     if "phi-3" in lowered or "phi3" in lowered:
         special = (TokenType.CONTROL, TokenType.USER_DEFINED, TokenType.UNKNOWN)

@@ -7,22 +7,18 @@ vocabulary crosses such a cut, which gives the same tokens and lets words be cac
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-
 from abi.errors import FormatError
-from abi.tokenizer._merge import CACHED_LENGTH, CACHED_WORDS, merge
+from abi.tokenizer._match import as_latin1
+from abi.tokenizer._merge import merge
 from abi.tokenizer._roles import TokenType
-from abi.tokenizer._unicode import is_valid
-from abi.tokenizer._vocab import Vocab
+from abi.tokenizer._unicode import SYMBOL_BYTES, is_valid
+from abi.tokenizer._vocab import Vocab, byte_pieces
+from abi.tokenizer._words import Words, remember
 
 __all__ = ["SentencePiece"]
 
 _SPACE = "\u2581"
-_WORD = re.compile(f"{_SPACE}+[^{_SPACE}]*|[^{_SPACE}]+")
-_CROSSING = re.compile(f"[^{_SPACE}]{_SPACE}")
-_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
-_SYMBOL_BYTES = (1,) * 12 + (2, 2, 3, 4)  # by the upper four bits of the first byte
+_DEAREST = 1.7e308  # a score of -inf still joins, after all others
 
 
 class SentencePiece:
@@ -30,25 +26,29 @@ class SentencePiece:
 
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
-        self._costs = {text: -score for text, score in zip(vocab.texts, vocab.scores, strict=True)}
+        scores = zip(vocab.texts, vocab.scores, strict=True)
+        self._costs = {text: min(-score, _DEAREST) for text, score in scores}
         self._bytes = [self._byte_id(b) for b in range(256)]
-        self._byte_pieces = dict(_byte_pieces(vocab))
+        self._byte_pieces = byte_pieces(vocab)
         self._words: dict[str, list[int]] = {}
-        self._crossing = any(_CROSSING.search(text) for text in vocab.texts)
-        self._raw: tuple[dict[bytes, float], dict[bytes, int]] | None = None
+        self._cut = Words(vocab.texts, _SPACE).cut
+        self._raw: tuple[dict[str, float], dict[str, int]] | None = None
 
-    def encode(self, text: str, after_special: bool) -> Iterable[int]:
+    def encode(self, text: str, after_special: bool) -> list[int]:
         """Token ids of one stretch of text."""
         if self._vocab.add_space_prefix and after_special:
             text = " " + text
         text = text.replace(" ", _SPACE)
         if not is_valid(text):
-            yield from self._encode_bytes(text.encode("utf-8", "surrogateescape"))
-        elif self._crossing:
-            yield from self._encode_word(text)
-        else:
-            for word in _WORD.findall(text):
-                yield from self._cached(word)
+            return self._encode_bytes(text)
+        words, out = self._words, []
+        for word in self._cut(text):
+            ids = words.get(word)
+            if ids is None:
+                ids = self._encode_word(word)
+                remember(words, word, ids)
+            out += ids
+        return out
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for."""
@@ -61,16 +61,6 @@ class SentencePiece:
             return b""
         return text.encode("utf-8", "surrogateescape")
 
-    def _cached(self, word: str) -> list[int]:
-        ids = self._words.get(word)
-        if ids is None:
-            ids = self._encode_word(word)
-            if len(word) <= CACHED_LENGTH:
-                if len(self._words) >= CACHED_WORDS:
-                    self._words.clear()
-                self._words[word] = ids
-        return ids
-
     def _encode_word(self, word: str) -> list[int]:
         costs, ids = self._costs, self._vocab.ids
         out: list[int] = []
@@ -82,25 +72,29 @@ class SentencePiece:
                 out.extend(self._bytes[b] for b in symbol.encode())
         return out
 
-    def _encode_bytes(self, raw: bytes) -> list[int]:
+    def _encode_bytes(self, text: str) -> list[int]:
         """The same over bytes, where a symbol is as long as its first byte says."""
         if self._raw is None:
-            keys = {t: t.encode("utf-8", "surrogateescape") for t in self._costs}
+            keys = {t: as_latin1(t) for t in self._costs}
             self._raw = (
                 {keys[text]: cost for text, cost in self._costs.items()},
                 {keys[text]: i for text, i in self._vocab.ids.items()},
             )
         costs, ids = self._raw
-        symbols: list[bytes] = []
+        raw = as_latin1(text)
+        symbols: list[str] = []
         pos = 0
         while pos < len(raw):
-            size = _SYMBOL_BYTES[raw[pos] >> 4]
+            size = SYMBOL_BYTES[ord(raw[pos]) >> 4]
             symbols.append(raw[pos : pos + size])
             pos += size
         out: list[int] = []
         for symbol in merge(symbols, lambda a, b: costs.get(a + b)):
             token = ids.get(symbol)
-            out.extend(self._bytes[b] for b in symbol) if token is None else out.append(token)
+            if token is None:
+                out += [self._bytes[ord(char)] for char in symbol]
+            else:
+                out.append(token)
         return out
 
     def _byte_id(self, byte: int) -> int:
@@ -114,16 +108,3 @@ class SentencePiece:
                 field="tokenizer.ggml.tokens",
             )
         return found
-
-
-def _byte_pieces(vocab: Vocab) -> Iterator[tuple[int, bytes]]:
-    for i, (text, kind) in enumerate(zip(vocab.texts, vocab.types, strict=True)):
-        if kind is not TokenType.BYTE:
-            continue
-        match = _BYTE.fullmatch(text)
-        if match is None:
-            raise FormatError(
-                f"token {i} {text!r} is typed as a byte, expected a text like <0x0A>",
-                field="tokenizer.ggml.tokens",
-            )
-        yield i, bytes([int(match[1], 16)])

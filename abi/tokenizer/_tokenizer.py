@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from abi.errors import FormatError, InputError, UnsupportedError
-from abi.tokenizer._bpe import BytePairEncoding
-from abi.tokenizer._pretokenizer import pretokenizer
+from abi.errors import FormatError, InputError
+from abi.tokenizer._kinds import Made, make
 from abi.tokenizer._roles import TokenType
-from abi.tokenizer._spm import SentencePiece
 from abi.tokenizer._unicode import as_text
-from abi.tokenizer._vocab import Vocab
 
 __all__ = ["Tokenizer"]
 
 _C_SPACE = " \t\n\v\f\r"  # isspace of the C locale
 _SPECIAL = (TokenType.CONTROL, TokenType.UNKNOWN)
-
-
-class _TextModel(Protocol):
-    def encode(self, text: str, after_special: bool) -> Iterable[int]: ...
-
-    def piece(self, token: int) -> bytes: ...
+# What llama.cpp's clean_up_tokenization_spaces takes out, one pass after the other.
+_CLEANING = (
+    (re.compile(rb" (?=[?!.,])"), b""),
+    (re.compile(rb" ' "), b"'"),
+    (re.compile(rb" (?='(?:[sm]|re|ve))"), b""),
+)
 
 
 class Tokenizer:
@@ -32,14 +30,18 @@ class Tokenizer:
     Attributes
     ----------
     kind : str
-        `tokenizer.ggml.model`: "llama" (SentencePiece) or "gpt2" (byte-level BPE).
+        `tokenizer.ggml.model`: "llama" (SentencePiece), "gpt2" (byte-level BPE), "gemma4",
+        "whitespace" or "hybriddna" (its relatives), "bert" (WordPiece), "t5" (Unigram), "rwkv"
+        or "plamo2".
     vocab : Vocab
     bos, eos : int or None
         Start and end token.
     """
 
-    def __init__(self, kind: str, vocab: Vocab, model: _TextModel) -> None:
-        self.kind, self.vocab, self._model = kind, vocab, model
+    def __init__(self, kind: str, made: Made) -> None:
+        self.kind, self.vocab, self._model = kind, made.vocab, made.model
+        self._before, self._after = made.before, made.after
+        vocab = self.vocab
         self._cut = [(vocab.texts[i], i) for i in vocab.partitioned()]
         self._cut_plain = [(t, i) for t, i in self._cut if vocab.types[i] not in _SPECIAL]
 
@@ -60,14 +62,11 @@ class Tokenizer:
             If a key is missing or malformed.
         UnsupportedError
             If the tokeniser or its pre-tokeniser is unknown.
+        InputError
+            If a pre-tokeniser is asked for where there is none.
         """
-        key = "tokenizer.ggml.model"
-        kind = metadata.get(key)
-        if kind is None:
-            raise FormatError("missing; the file has no tokeniser", field=key)
-        if not isinstance(kind, str) or kind not in _KINDS:
-            raise UnsupportedError(f"{key}: {kind!r} is not supported; supported: llama, gpt2")
-        return _KINDS[kind](metadata, pre)
+        kind, made = make(metadata, pre)
+        return cls(kind, made)
 
     @property
     def bos(self) -> int | None:
@@ -115,18 +114,18 @@ class Tokenizer:
         'Once upon a time'
         """
         out: list[int] = []
-        if add_special and self.vocab.add_bos:
-            out.append(self._required("bos"))
+        if add_special:
+            out += [self._required(role) for role in self._before]
         after_special = True
         for part in self._fragments(as_text(text), parse_special):
             if isinstance(part, int):
                 out.append(part)
                 after_special = True
             else:
-                out.extend(self._model.encode(part, after_special))
+                out += self._model.encode(part, after_special)
                 after_special = False
-        if add_special and self.vocab.add_eos:
-            out.append(self._required("eos"))
+        if add_special:
+            out += [self._required(role) for role in self._after]
         return out
 
     def decode(self, ids: Iterable[int], *, special: bool = False) -> str:
@@ -156,6 +155,45 @@ class Tokenizer:
             raw = raw.removeprefix(b" ")
         return raw.decode("utf-8", "replace")
 
+    def detokenize(
+        self, ids: Iterable[int], *, remove_special: bool = False, unparse_special: bool = False
+    ) -> bytes:
+        """Bytes of token ids as llama.cpp's `llama_detokenize` gives them.
+
+        Other than `decode`, it takes spaces before punctuation and in contractions out where
+        the model's own tokeniser does (`vocab.clean_spaces`), so it may lose some of a text.
+
+        Parameters
+        ----------
+        ids : iterable of int
+        remove_special : bool
+            Leave out the start and end tokens that `encode` adds.
+        unparse_special : bool
+            Write control tokens out.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        InputError
+            If an id is not in the vocabulary.
+        """
+        ids, vocab = list(ids), self.vocab
+        strip = vocab.add_space_prefix
+        if remove_special and vocab.add_bos and ids and ids[0] == self.bos:
+            strip, ids = False, ids[1:]
+        if remove_special and vocab.add_eos and ids and ids[-1] == self.eos:
+            ids = ids[:-1]
+        pieces = [self.piece(i, special=unparse_special) for i in ids]
+        if strip and pieces:
+            pieces[0] = pieces[0].removeprefix(b" ")
+        raw = b"".join(pieces)
+        for pattern, shorter in _CLEANING if vocab.clean_spaces else ():
+            raw = pattern.sub(shorter, raw)
+        return raw
+
     def piece(self, token: int, *, special: bool = True) -> bytes:
         """The bytes of one token; none for a control token unless `special`."""
         if not hasattr(token, "__index__") or not 0 <= token < len(self.vocab):
@@ -175,8 +213,9 @@ class Tokenizer:
 
     def _fragments(self, text: str, parse_special: bool) -> Iterator[str | int]:
         parts: list[str | int] = [text] if text else []
+        chars = set(text)
         for token_text, token in self._cut if parse_special else self._cut_plain:
-            if token_text in text:
+            if token_text[0] in chars and token_text in text:
                 before = token in self.vocab.lstrip
                 after = token in self.vocab.rstrip
                 cut = partial(_cut, token_text=token_text, token=token, before=before, after=after)
@@ -191,36 +230,16 @@ def _cut(
     if isinstance(part, int):
         yield part
         return
-    texts = part.split(token_text)
-    for i, text in enumerate(texts):
-        if i:
-            yield token
-            text = text.lstrip(_C_SPACE) if after else text
-        if i < len(texts) - 1 and before:
-            text = text.rstrip(_C_SPACE)
-        if text:
-            yield text
-
-
-def _sentencepiece(metadata: Mapping[str, Any], pre: str | None) -> Tokenizer:
-    if pre is not None:
-        raise InputError(
-            f"pre-tokeniser {pre!r}: this model has a SentencePiece tokeniser, which takes none"
-        )
-    defaults = {"bos": 1, "eos": 2, "unk": 0}
-    vocab = Vocab.from_metadata(
-        metadata, defaults, add_bos=True, add_eos=False, add_space_prefix=True
-    )
-    return Tokenizer("llama", vocab, SentencePiece(vocab))
-
-
-def _byte_bpe(metadata: Mapping[str, Any], pre: str | None) -> Tokenizer:
-    rule = pretokenizer(pre or metadata.get("tokenizer.ggml.pre"))
-    defaults = {"bos": 11, "eos": 11} if rule.default_bos else {"eos": 11}
-    vocab = Vocab.from_metadata(
-        metadata, defaults, add_bos=rule.add_bos, add_eos=False, add_space_prefix=False
-    )
-    return Tokenizer("gpt2", vocab, BytePairEncoding(vocab, metadata, rule))
-
-
-_KINDS = {"llama": _sentencepiece, "gpt2": _byte_bpe}
+    start = 0
+    while (at := part.find(token_text, start)) >= 0:
+        left = part[start:at]
+        if before:
+            left = left.rstrip(_C_SPACE)
+        if left:
+            yield left
+        yield token
+        start = at + len(token_text)
+        while after and start < len(part) and part[start] in _C_SPACE:
+            start += 1
+    if start < len(part):
+        yield part[start:]

@@ -5,6 +5,7 @@ Follows `llama_vocab::impl::load` of llama.cpp, its defaults included.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 from abi.errors import FormatError
 from abi.tokenizer._roles import SPECIAL_KEYS, TokenType, assign_roles, stripping
 
-__all__ = ["Vocab"]
+__all__ = ["Vocab", "byte_pieces", "flag"]
 
+_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 
+_KEY = "tokenizer.ggml.{}"
 _NEEDED = ("bos", "eos", "eot", "eom")  # a wrong id of these would change what is generated
 _PARTITIONED = (TokenType.CONTROL, TokenType.USER_DEFINED, TokenType.UNKNOWN)
 
@@ -28,6 +31,9 @@ class Vocab:
     texts : list of str
         As stored (SentencePiece with U+2581 for a space, BPE in its byte alphabet).
     types : list of TokenType
+        After roles were found: a token that ends a generation is a control token, and so on.
+    stored_types : list of TokenType
+        As the file has them.
     scores : list of float
     special : dict
         Ids by role where there is one: "bos", "eos", "eot", "eom", "unk", "sep", "pad", "mask"
@@ -36,11 +42,13 @@ class Vocab:
         Tokens that end a generation.
     lstrip, rstrip : frozenset of int
         Tokens that take the white space before, or after, them out of the text.
-    add_bos, add_eos, add_space_prefix : bool
+    add_bos, add_eos, add_sep, add_space_prefix, clean_spaces, merge_spaces : bool
+        Where the file says nothing, what llama.cpp takes for this kind of tokeniser.
     """
 
     texts: list[str] = field(repr=False)
     types: list[TokenType] = field(repr=False)
+    stored_types: list[TokenType] = field(repr=False)
     scores: list[float] = field(repr=False)
     special: dict[str, int]
     eog: frozenset[int]
@@ -48,7 +56,10 @@ class Vocab:
     rstrip: frozenset[int] = field(repr=False)
     add_bos: bool
     add_eos: bool
+    add_sep: bool
     add_space_prefix: bool
+    clean_spaces: bool
+    merge_spaces: bool
     ids: dict[str, int] = field(repr=False)
 
     @classmethod
@@ -63,7 +74,8 @@ class Vocab:
         defaults : mapping
             Special ids of this kind of tokeniser where the file names none.
         **flags : bool
-            add_bos, add_eos and add_space_prefix where the file says nothing.
+            add_bos, add_eos, add_sep and add_space_prefix where the file says nothing (false
+            where not given), and clean_spaces.
 
         Raises
         ------
@@ -72,17 +84,20 @@ class Vocab:
         """
         texts = _texts(metadata)
         types = _types(metadata, len(texts))
-        scores = _numbers(metadata, "tokenizer.ggml.scores", len(texts), 0.0)
+        stored = list(types)
+        scores = _scores(metadata, len(texts))
         ids = {text: i for i, text in enumerate(texts)}
         special = _special(metadata, defaults, len(texts))
         eog = assign_roles(ids, types, special)
-        pre, name = (_text(metadata, key) for key in ("tokenizer.ggml.pre", "general.name"))
-        lstrip, rstrip = stripping(ids, types, pre, name)
+        lstrip, rstrip = stripping(ids, types, metadata)
         return cls(
-            texts, types, scores, special, eog, lstrip, rstrip,
-            _flag(metadata, "add_bos_token", flags["add_bos"]),
-            _flag(metadata, "add_eos_token", flags["add_eos"]),
-            _flag(metadata, "add_space_prefix", flags["add_space_prefix"]),
+            texts, types, stored, scores, special, eog, lstrip, rstrip,
+            flag(metadata, "add_bos_token", flags.get("add_bos", False)),
+            flag(metadata, "add_eos_token", flags.get("add_eos", False)),
+            flag(metadata, "add_sep_token", flags.get("add_sep", False)),
+            flag(metadata, "add_space_prefix", flags.get("add_space_prefix", False)),
+            flags.get("clean_spaces", False),
+            flag(metadata, "remove_extra_whitespaces", False),
             ids,
         )  # fmt: skip
 
@@ -94,11 +109,45 @@ class Vocab:
         found = [i for i, kind in enumerate(self.types) if kind in _PARTITIONED]
         return sorted(found, key=lambda i: -len(self.texts[i].encode("utf-8", "surrogateescape")))
 
+    def require(self, role: str, why: str) -> int:
+        """The token of a role that the tokeniser cannot do without."""
+        token = self.special.get(role)
+        if token is None:
+            raise FormatError(
+                f"names no token, and {why}", field=_KEY.format(SPECIAL_KEYS[role][0])
+            )
+        return token
+
+
+def byte_pieces(vocab: Vocab) -> dict[int, bytes]:
+    """Bytes of the tokens that are typed as one."""
+    pieces: dict[int, bytes] = {}
+    for i, (text, kind) in enumerate(zip(vocab.texts, vocab.types, strict=True)):
+        if kind is not TokenType.BYTE:
+            continue
+        match = _BYTE.fullmatch(text)
+        if match is None:
+            raise FormatError(
+                f"token {i} {text!r} is typed as a byte, expected a text like <0x0A>",
+                field="tokenizer.ggml.tokens",
+            )
+        pieces[i] = bytes([int(match[1], 16)])
+    return pieces
+
+
+def flag(metadata: Mapping[str, Any], name: str, default: bool) -> bool:
+    """`tokenizer.ggml.` and this name: a BOOL."""
+    key = _KEY.format(name)
+    value = metadata.get(key, default)
+    if not isinstance(value, bool):
+        raise FormatError(f"expected a BOOL, got {value!r}", field=key)
+    return value
+
 
 def _texts(metadata: Mapping[str, Any]) -> list[str]:
     key = "tokenizer.ggml.tokens"
     tokens = metadata.get(key)
-    if not isinstance(tokens, list) or not tokens or not isinstance(tokens[0], str):
+    if not isinstance(tokens, list) or not tokens or not all(isinstance(t, str) for t in tokens):
         raise FormatError("expected a list of strings; the file has no vocabulary", field=key)
     return [text or f"[EMPTY_{i}]" for i, text in enumerate(tokens)]
 
@@ -112,22 +161,19 @@ def _numbers(metadata: Mapping[str, Any], key: str, n: int, default: Any) -> lis
     return list(values[:n].tolist())
 
 
-def _flag(metadata: Mapping[str, Any], name: str, default: bool) -> bool:
-    value = metadata.get(f"tokenizer.ggml.{name}", default)
-    if not isinstance(value, bool):
-        raise FormatError(f"expected a BOOL, got {value!r}", field=f"tokenizer.ggml.{name}")
-    return value
+def _scores(metadata: Mapping[str, Any], n: int) -> list[float]:
+    key = "tokenizer.ggml.scores"
+    scores = _numbers(metadata, key, n, 0.0)
+    for i, score in enumerate(scores):
+        if score != score:
+            raise FormatError(f"the score of token {i} is not a number", field=key)
+    return scores
 
 
 def _types(metadata: Mapping[str, Any], n: int) -> list[TokenType]:
     numbers = _numbers(metadata, "tokenizer.ggml.token_type", n, TokenType.NORMAL)
     known = {int(kind): kind for kind in TokenType}
     return [known.get(number, TokenType.UNDEFINED) for number in numbers]
-
-
-def _text(metadata: Mapping[str, Any], key: str) -> str:
-    value = metadata.get(key, "")
-    return value if isinstance(value, str) else ""
 
 
 def _special(metadata: Mapping[str, Any], defaults: Mapping[str, int], n: int) -> dict[str, int]:

@@ -1,10 +1,12 @@
-"""Equality with llama.cpp on its own vocabularies: its test texts, and 20,000 random strings."""
+"""Equality with llama.cpp: its own test texts, and random strings of which it was recorded."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,17 @@ import pytest
 from abi.gguf import read
 from abi.tokenizer import PRETOKENIZERS, Tokenizer
 from tests.oracle import vocabs
-from tests.oracle.cases import DATA, N_RULE_STRINGS, N_STRINGS, RULES, digest
+from tests.oracle.cases import (
+    DATA,
+    KINDS,
+    N_STRINGS,
+    RULES,
+    RULES_VOCAB,
+    both_ways,
+    digest,
+    mixed_cases,
+)
+from tests.oracle.pieces import synthetic
 from tests.oracle.strings import random_strings
 from tests.require import require
 
@@ -71,22 +83,43 @@ def test_llama_cpps_own_texts_of_other_vocabularies(folder: Path, more: str) -> 
     assert [text for text, ids in cases if tokenizer.encode(text, add_special=False) != ids] == []
 
 
+@pytest.fixture(scope="module")
+def rules_metadata(folder: Path) -> dict[str, Any]:
+    return dict(read(folder / f"ggml-vocab-{RULES_VOCAB}.gguf").metadata)
+
+
 @pytest.mark.parametrize("rule", RULES)
-def test_every_pretokenizer_on_4000_random_strings(folder: Path, rule: str) -> None:
-    metadata = read(folder / "ggml-vocab-llama-bpe.gguf").metadata
-    tokenizer = Tokenizer.from_metadata(metadata, pre=rule)
+def test_every_pretokenizer_on_500_strings(rules_metadata: dict[str, Any], rule: str) -> None:
     recorded = np.load(DATA / "llama-rules.npz")[rule]
-    wrong = [
-        raw
-        for raw, expected in zip(random_strings(N_RULE_STRINGS), recorded, strict=True)
-        if digest(tokenizer.encode(raw, add_special=False)) != expected
-    ]
-    assert wrong == []
+    tokenizer = Tokenizer.from_metadata(rules_metadata, pre=rule)
+    assert _differing(tokenizer, rules_metadata, recorded) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_on_500_strings(folder: Path, kind: str) -> None:
+    recorded = np.load(DATA / "llama-kinds.npz")[kind]
+    ours = kind.startswith("+")
+    metadata = synthetic(kind[1:]) if ours else read(folder / f"ggml-vocab-{kind}.gguf").metadata
+    assert _differing(Tokenizer.from_metadata(metadata), metadata, recorded) == []
+
+
+def _differing(tokenizer: Tokenizer, metadata: Any, recorded: Any) -> list[bytes]:
+    def detokenize(ids: list[int], remove: bool, unparse: bool) -> bytes:
+        return tokenizer.detokenize(ids, remove_special=remove, unparse_special=unparse)
+
+    cases = mixed_cases(metadata["tokenizer.ggml.tokens"])
+    compare = partial(both_ways, encode=tokenizer.encode, detokenize=detokenize)
+    return [raw for raw, want in zip(cases, recorded, strict=True) if compare(raw) != want]
+
+
+def test_every_name_that_llama_cpp_knows_is_known() -> None:
+    assert set(json.loads((DATA / "llama-pre-names.json").read_text())) == PRETOKENIZERS.keys()
 
 
 def test_every_rule_is_compared() -> None:
-    compared = [PRETOKENIZERS[name] for name in (*RULES, "llama-bpe")]
-    assert all(rule in compared for rule in PRETOKENIZERS.values())
+    compared = [PRETOKENIZERS[name] for name in RULES]
+    assert "+whitespace" in KINDS
+    assert all(PRETOKENIZERS[name] in compared for name in PRETOKENIZERS if name != "whitespace")
 
 
 def test_encode_then_decode_gives_the_text_back(tokenizer: Tokenizer) -> None:

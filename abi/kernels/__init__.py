@@ -5,14 +5,28 @@ accelerator subclasses it and overrides what it does faster; a device accelerato
 every method that makes or takes arrays.
 """
 
+from abi.kernels._kv import KV_TYPES, rotation
 from abi.kernels._numpy import NumpyKernels, check_product
 from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
-from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Step, Weight
+from abi.kernels._types import (
+    Adapter,
+    Array,
+    Experts,
+    KVLayer,
+    Layer,
+    Span,
+    Spec,
+    Step,
+    Weight,
+)
 
 __all__ = [
+    "KV_TYPES",
     "REGISTRY",
+    "Adapter",
     "Array",
     "Candidate",
+    "Experts",
     "KVLayer",
     "Layer",
     "NumpyKernels",
@@ -22,6 +36,7 @@ __all__ = [
     "Weight",
     "candidates",
     "check_product",
+    "rotation",
     "select",
     "use",
 ]

@@ -13,8 +13,12 @@ import numpy.typing as npt
 
 from abi._platform import has_blas
 from abi.errors import InputError
-from abi.kernels._attention import attend
-from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Step, Weight
+from abi.kernels._act import activate, gated
+from abi.kernels._attention import attend, visible
+from abi.kernels._kv import hadamard, kv_read
+from abi.kernels._moe import moe
+from abi.kernels._numpy_cache import CacheKernels
+from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Weight
 from abi.quant import Tensor, codec, decode
 
 __all__ = ["NumpyKernels", "check_product"]
@@ -26,7 +30,7 @@ _ROWS_BYTES = 1 << 19  # of a matrix that all vectors meet while it is in the ca
 _FEW = 64  # tokens up to which BLAS is faster with the matrix on the left
 
 
-class NumpyKernels:
+class NumpyKernels(CacheKernels):
     """Kernels on NumPy arrays.
 
     Every array is float32. Shapes: T tokens in a batch, H query heads, Hk key/value heads,
@@ -101,13 +105,13 @@ class NumpyKernels:
 
     def rms_norm(self, x: Array, w: Weight, eps: float) -> Array:
         """`x / sqrt(mean(x**2) + eps) * w` for each row."""
-        mean = np.vecdot(x, x)[:, None] / np.float32(x.shape[-1])
+        mean = np.vecdot(x, x)[..., None] / np.float32(x.shape[-1])
         return x / np.sqrt(mean + np.float32(eps)) * w.data
 
     def layer_norm(self, x: Array, w: Weight, b: Weight | None, eps: float) -> Array:
         """`(x - mean(x)) / sqrt(var(x) + eps) * w + b` for each row."""
         centred = x - x.mean(axis=-1, keepdims=True)
-        var = np.vecdot(centred, centred)[:, None] / np.float32(x.shape[-1])
+        var = np.vecdot(centred, centred)[..., None] / np.float32(x.shape[-1])
         out = centred / np.sqrt(var + np.float32(eps)) * w.data
         return out if b is None else out + b.data
 
@@ -140,44 +144,52 @@ class NumpyKernels:
             out[..., :n_rot] = (part.view(np.complex64) * turn).view(np.float32)
         return out.reshape(x.shape)
 
-    def attention(self, q: Array, cache: KVLayer, spans: Sequence[Span], scale: float) -> Array:
-        """Causal attention of each token over its slot, with grouped key/value heads.
+    def hadamard(self, x: Array, n: int) -> Array:
+        """Turn every n elements of each row by the orthonormal Hadamard matrix of side n."""
+        return (x.reshape(-1, n) @ hadamard(n)).reshape(x.shape)
+
+    def attention(
+        self,
+        q: Array,
+        cache: KVLayer,
+        spans: Sequence[Span],
+        spec: Spec,
+        sinks: Weight | None = None,
+    ) -> Array:
+        """Attention of each token over its slot, with grouped key/value heads.
 
         Parameters
         ----------
         q : (T, H * D)
         cache : KVLayer
-            Holds the keys and values up to each token's own position.
+            Holds the keys and values of each span, and what came before it in its slot.
         spans : sequence of Span
-        scale : float
+        spec : Spec
+            `scale`, `causal`, `window`, `softcap` and `alibi` count.
+        sinks : Weight, optional
+            `(H,)`: a score a head that takes weight from the others and adds nothing.
 
         Returns
         -------
         (T, H * D)
         """
         out = np.empty_like(q)
-        for span in spans:
-            rows = slice(span.start, span.stop)
-            out[rows] = attend(q[rows], cache.k[span.slot], cache.v[span.slot], span.pos, scale)
+        for span in (span for span in spans if span.stop > span.start):
+            rows, end = slice(span.start, span.stop), span.pos + span.stop - span.start
+            low, _ = visible(span.pos, end, end, spec)
+            k = kv_read(cache.k, span.slot, low, end, cache.type_k)
+            v = kv_read(cache.v, span.slot, low, end, cache.type_v)
+            values = None if sinks is None else sinks.data
+            out[rows] = attend(q[rows], k, v, span.pos, spec, low, values)
         return out
 
     def act(self, x: Array, kind: str) -> Array:
-        """An activation: "silu", "gelu" (tanh form), "relu"."""
-        if kind == "silu":
-            with np.errstate(over="ignore"):
-                return x / (np.float32(1) + np.exp(-x))
-        if kind == "gelu":
-            inner = np.float32(0.7978845608028654) * x * (1 + np.float32(0.044715) * x * x)
-            return np.float32(0.5) * x * (1 + np.tanh(inner))
-        if kind == "relu":
-            return np.maximum(x, 0)
-        raise InputError(f"unknown activation {kind!r}; expected silu, gelu or relu")
+        """An activation: "silu", "gelu" (tanh form), "relu", "sigmoid" or "tanh"."""
+        return activate(x, kind)
 
     def glu(self, gate: Array, up: Array, kind: str = "silu") -> Array:
-        """`act(gate) * up`."""
-        out = self.act(gate, kind)
-        out *= up
-        return out
+        """`act(gate) * up`; "swiglu_oai" is the clamped form of gpt-oss."""
+        return gated(gate, up, kind)
 
     def select(self, x: Array, rows: npt.NDArray[np.int64]) -> Array:
         """Rows of activations: `(T, k)` at `(n,)` to `(n, k)`."""
@@ -187,55 +199,24 @@ class NumpyKernels:
         """`a + b`: two of `(T, k)`, or a row `(k,)` added to each."""
         return a + b
 
-    def kv_append(self, cache: KVLayer, k: Array, v: Array, spans: Sequence[Span]) -> None:
-        """Write `(T, Hk * D)` keys and values at each span's positions."""
-        n_head_kv, head_dim = cache.k.shape[1], cache.k.shape[3]
-        for span in spans:
-            where = slice(span.pos, span.pos + span.stop - span.start)
-            for store, new in ((cache.k, k), (cache.v, v)):
-                rows = new[span.start : span.stop].reshape(-1, n_head_kv, head_dim)
-                store[span.slot, :, where] = rows.transpose(1, 0, 2)
+    def scale(self, x: Array, by: Array | float) -> Array:
+        """`x * by`: a number, or `(T, 1)`, one a row."""
+        if isinstance(by, float):
+            return x if by == 1.0 else x * np.float32(by)
+        return x * by
 
-    def kv_resize(self, cache: KVLayer, capacity: int) -> KVLayer:
-        """A cache of another capacity with the positions that fit in both copied."""
-        n_slots, n_head_kv, old, head_dim = cache.k.shape
-        keep = min(old, capacity)
-        grown = [self.empty((n_slots, n_head_kv, capacity, head_dim)) for _ in range(2)]
-        for new, store in zip(grown, (cache.k, cache.v), strict=True):
-            new[:, :, :keep] = store[:, :, :keep]
-        return KVLayer(*grown)
+    def softcap(self, x: Array, cap: float) -> Array:
+        """`cap * tanh(x / cap)`."""
+        return np.tanh(x / np.float32(cap)) * np.float32(cap)
 
-    # -- coarse: composed here, one call in an accelerator --------------------------------
+    def split(self, x: Array, widths: Sequence[int]) -> list[Array]:
+        """Columns of `(T, k)` as parts of the given widths."""
+        stops = np.cumsum(widths)
+        return [x[:, stop - w : stop] for w, stop in zip(widths, stops.tolist(), strict=True)]
 
-    def block(self, x: Array, layer: Layer, spec: Spec, cache: KVLayer, step: Step) -> Array:
-        """One pre-norm transformer layer with a gated feed-forward part: `(T, n_embd)`."""
-        h = self.rms_norm(x, layer.attn_norm, spec.eps)
-        q = self.linear(h, layer.attn_q, layer.attn_q_bias)
-        k = self.linear(h, layer.attn_k, layer.attn_k_bias)
-        v = self.linear(h, layer.attn_v, layer.attn_v_bias)
-        q, k = (
-            self.head_norm(q, layer.attn_q_norm, spec),
-            self.head_norm(k, layer.attn_k_norm, spec),
-        )
-        q = self.rope(q, step.cis, spec.head_dim, spec.rope_neox)
-        k = self.rope(k, step.cis, spec.head_dim, spec.rope_neox)
-        self.kv_append(cache, k, v, step.spans)
-        mixed = self.attention(q, cache, step.spans, spec.scale)
-        x = self.add(x, self.linear(mixed, layer.attn_output, layer.attn_output_bias))
-        h = self.rms_norm(x, layer.ffn_norm, spec.eps)
-        h = self.glu(self.matmul(h, layer.ffn_gate), self.matmul(h, layer.ffn_up))
-        return self.add(x, self.matmul(h, layer.ffn_down))
-
-    def linear(self, x: Array, w: Weight, b: Weight | None) -> Array:
-        """`x @ w.T + b`; without b where there is none."""
-        out = self.matmul(x, w)
-        return out if b is None else self.add(out, b.data)
-
-    def head_norm(self, x: Array, w: Weight | None, spec: Spec) -> Array:
-        """`rms_norm` of each head of `(T, H * D)`; x itself where there is no weight."""
-        if w is None:
-            return x
-        return self.rms_norm(x.reshape(-1, spec.head_dim), w, spec.eps).reshape(x.shape)
+    def moe(self, x: Array, layer: Layer, spec: Spec) -> Array:
+        """Each token through the experts that its router prefers: `(T, n_embd)`."""
+        return moe(self, x, layer, spec)
 
 
 def check_product(x: Array, w: Weight) -> None:

@@ -63,12 +63,12 @@ def select(name: str | None = None) -> NumpyKernels:
         If kernels were asked for by name and cannot be used here, with the reason.
     """
     environment = os.environ.get("ABI_KERNELS")
-    wanted = name or _chosen or environment
-    if wanted and wanted != "auto":
+    wanted = (_chosen or environment or "auto") if name is None else name
+    if wanted != "auto":
         try:
             return _instance(wanted)
         except KernelError as error:
-            if wanted == (name or _chosen):
+            if name is not None or _chosen:
                 raise
             raise KernelError(f"ABI_KERNELS={environment}: {error}") from None
     usable = (c.name for c in candidates() if c.reason is None)

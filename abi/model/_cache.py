@@ -25,15 +25,24 @@ class KVCache:
         Positions that a slot can hold.
     """
 
-    def __init__(self, config: Config, kernels: NumpyKernels, n_slots: int, n_ctx: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        kernels: NumpyKernels,
+        n_slots: int,
+        n_ctx: int,
+        types: tuple[str, str] = ("f32", "f32"),
+        *,
+        rotate: bool = True,
+    ) -> None:
         if n_slots < 1 or n_ctx < 1:
             raise InputError(f"n_slots and n_ctx must be positive, got {n_slots} and {n_ctx}")
         self.n_ctx, self.lengths = n_ctx, [0] * n_slots
         self._kernels = kernels
         self._capacity = min(n_ctx, _FIRST_CAPACITY)
         shape = (n_slots, config.n_head_kv, self._capacity, config.head_dim)
-        self.layers = [
-            KVLayer(kernels.empty(shape), kernels.empty(shape)) for _ in range(config.n_layer)
+        self.layers: list[KVLayer] = [
+            kernels.kv_new(shape, types, rotate=rotate) for _ in range(config.n_layer)
         ]
 
     def truncate(self, slot: int, length: int) -> None:
@@ -47,6 +56,21 @@ class KVCache:
         if not 0 <= slot < len(self.lengths) or length < 0:
             raise InputError(f"no slot {slot} of {len(self.lengths)}, or length {length} below 0")
         self.lengths[slot] = min(self.lengths[slot], length)
+
+    def copy(self, src: int, dst: int) -> None:
+        """Let slot `dst` hold what slot `src` holds.
+
+        Raises
+        ------
+        InputError
+            If there is no such slot.
+        """
+        for slot in (src, dst):
+            if not 0 <= slot < len(self.lengths):
+                raise InputError(f"slot {slot} is not one of {len(self.lengths)}")
+        for layer in self.layers:
+            self._kernels.kv_copy(layer, src, dst, self.lengths[src])
+        self.lengths[dst] = self.lengths[src]
 
     def check(self, spans: tuple[Span, ...]) -> None:
         """Raise unless every span fits and continues what its slot holds.
@@ -72,6 +96,18 @@ class KVCache:
                     n_tokens=end,
                     n_ctx=self.n_ctx,
                 )
+
+    def room(self, slot: int, length: int) -> None:
+        """Make room for a slot of that length.
+
+        Raises
+        ------
+        ContextLengthError
+            If it is longer than `n_ctx`.
+        """
+        span = (Span(0, length, slot, 0),)
+        self.check(span)
+        self.reserve(span)
 
     def reserve(self, spans: tuple[Span, ...]) -> None:
         """Make room for the spans."""

@@ -7,18 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from abi.errors import FormatError, UnsupportedError
-from abi.model._arch import ARCHITECTURES, Architecture
-from abi.model._rope import Rope
+from abi.kernels import Spec
+from abi.model._arch import Architecture
+from abi.model._keys import Keys
+from abi.model._rope import Rope, read_ropes
+from abi.model._rows import ARCHITECTURES
 
-__all__ = ["Config"]
+__all__ = ["POOLINGS", "Config"]
 
-_LIMIT = 1 << 31  # more of anything is a broken file
-_SHOWN = 80  # characters of a file's value in a message
+# Values of `pooling_type`, as llama.cpp numbers them.
+POOLINGS = ("none", "mean", "cls", "last", "rank")
+_MOST_LAYERS = 1 << 16  # no model has a hundredth of it
+# Names of `hidden_activation`.
+_ACTIVATIONS = {"gelu": "gelu", "geglu": "gelu", "silu": "silu", "swish": "silu", "swiglu": "silu"}
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes and constants of one model, named as in GGUF and llama.cpp."""
+    """Sizes and constants of one model, named as in GGUF and llama.cpp.
+
+    Attributes
+    ----------
+    ropes : tuple of Rope
+        Of dense layers, and of those with a window; none where nothing is rotated.
+    swa : tuple of bool
+        Which layers have a window, one a layer.
+    pooling : str or None
+        One of `POOLINGS`, if the file says.
+    n_types : int
+        Token types of an encoder.
+    labels : tuple of str
+        What a classifier's outputs stand for.
+    """
 
     arch: Architecture
     n_ctx_train: int
@@ -30,7 +50,24 @@ class Config:
     head_dim: int
     eps: float
     scale: float  # of q @ k
-    rope: Rope
+    ropes: tuple[Rope, ...] = ()
+    n_swa: int = 0
+    swa: tuple[bool, ...] = ()
+    causal: bool = True
+    attn_softcap: float = 0.0
+    final_softcap: float = 0.0
+    embedding_scale: float = 1.0
+    residual_scale: float = 1.0
+    logit_scale: float = 1.0
+    act: str = "silu"
+    n_expert: int = 0
+    n_expert_used: int = 0
+    n_ff_exp: int = 0
+    n_ff_shexp: int = 0
+    pooling: str | None = None
+    cls_pooling: str | None = None  # where pooling is "rank": what the classifier reads
+    n_types: int = 0
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Config:
@@ -43,129 +80,204 @@ class Config:
         UnsupportedError
             If the architecture, or something it asks for, is not supported.
         """
-        name = metadata.get("general.architecture")
-        if name is None:
-            raise FormatError("missing; this is no model", field="general.architecture")
-        if not isinstance(name, str) or name not in ARCHITECTURES:
-            known = ", ".join(ARCHITECTURES)
-            shown = repr(name)[:_SHOWN]
-            raise UnsupportedError(f"architecture {shown} is not supported; supported: {known}")
-        keys = _Keys(metadata, name)
-        _refuse_what_is_missing(keys)
+        arch = _architecture(metadata)
+        keys = Keys(metadata, arch.name)
         n_embd, n_head = keys.size("embedding_length"), keys.size("attention.head_count")
+        n_layer = keys.size("block_count", most=_MOST_LAYERS)
         n_head_kv = keys.size("attention.head_count_kv", n_head)
         head_dim = _head_dim(keys, n_embd, n_head, n_head_kv)
+        n_swa, swa = _windows(keys, arch, n_layer)
         return cls(
-            arch=ARCHITECTURES[name],
+            arch=arch,
             n_ctx_train=keys.size("context_length"),
             n_embd=n_embd,
-            n_layer=keys.size("block_count"),
-            n_ff=keys.size("feed_forward_length"),
+            n_layer=n_layer,
             n_head=n_head,
             n_head_kv=n_head_kv,
             head_dim=head_dim,
-            eps=keys.real("attention.layer_norm_rms_epsilon"),
-            scale=head_dim**-0.5,
-            rope=_rope(keys, head_dim),
+            eps=keys.real(f"attention.layer_norm_{'rms_' * (arch.norm == 'rms')}epsilon"),
+            scale=_scale(keys, arch, n_embd, n_head, head_dim, n_layer),
+            ropes=read_ropes(keys, arch, head_dim) if _rotates(keys, arch) else (),
+            n_swa=n_swa,
+            swa=swa,
+            causal=_causal(keys, arch),
+            act=_activation(keys, arch),
+            **_scales(keys, arch, n_embd),
+            **_widths(keys, arch),
+            **_outputs(keys),
+        )
+
+    def spec(self, i: int, *, parallel: bool) -> Spec:
+        """What kernels need to know of layer `i`."""
+        step, windowed = self.arch.rope_step, self.swa[i]
+        rotated = bool(self.ropes) and not (step and (i + 1) % step == 0)
+        return Spec(
+            n_head=self.n_head,
+            n_head_kv=self.n_head_kv,
+            head_dim=self.head_dim,
+            eps=self.eps,
+            scale=self.scale,
+            norm=self.arch.norm,
+            rope=int(windowed and len(self.ropes) > 1) if rotated else None,
+            rope_neox=self.arch.rope == "neox",
+            causal=self.causal,
+            window=self.n_swa if windowed else 0,
+            softcap=self.attn_softcap,
+            alibi=self.arch.alibi,
+            act=self.act,
+            n_ff=self.n_ff,
+            parallel=parallel,
+            residual_scale=self.residual_scale,
+            n_expert_used=self.n_expert_used,
+            expert_norm=self.arch.expert_norm,
+            expert_softmax=self.arch.expert_softmax,
         )
 
 
-class _Keys:
-    """Typed look-ups of one architecture's keys."""
-
-    def __init__(self, metadata: Mapping[str, Any], arch: str) -> None:
-        self.metadata, self.arch = metadata, arch
-
-    def size(self, key: str, default: int | None = None) -> int:
-        """A positive integer."""
-        name, value = self._get(key, default)
-        if hasattr(value, "__len__") and not isinstance(value, str):
-            raise UnsupportedError(f"{name}: one value a layer is not supported yet")
-        if type(value) is not int or not 0 < value < _LIMIT:
-            shown = repr(value)[:_SHOWN]
-            raise FormatError(f"expected a positive integer, got {shown}", field=name)
-        return value
-
-    def real(self, key: str, default: float | None = None) -> float:
-        """A finite number, zero or above."""
-        name, value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise FormatError(f"expected a number, got {repr(value)[:_SHOWN]}", field=name)
-        if not 0 <= value < float("inf"):
-            raise FormatError(f"expected a finite number not below 0, got {value}", field=name)
-        return float(value)
-
-    def text(self, key: str, default: str) -> str:
-        name, value = self._get(key, default)
-        if not isinstance(value, str):
-            raise FormatError(f"expected a string, got {repr(value)[:_SHOWN]}", field=name)
-        return value
-
-    def has(self, key: str) -> bool:
-        return f"{self.arch}.{key}" in self.metadata
-
-    def _get(self, key: str, default: Any) -> tuple[str, Any]:
-        name = f"{self.arch}.{key}"
-        value = self.metadata.get(name, default)
-        if value is None:
-            raise FormatError("the key is missing", field=name)
-        return name, value
+def _architecture(metadata: Mapping[str, Any]) -> Architecture:
+    name = metadata.get("general.architecture")
+    if name is None:
+        raise FormatError("missing; this is no model", field="general.architecture")
+    if not isinstance(name, str) or name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        shown = repr(name)[:80]
+        raise UnsupportedError(f"architecture {shown} is not supported; supported: {known}")
+    return ARCHITECTURES[name]
 
 
-def _refuse_what_is_missing(keys: _Keys) -> None:
-    if keys.has("expert_count") and keys.real("expert_count"):
-        raise UnsupportedError(f"{keys.arch}.expert_count: experts are not supported yet")
-    causal = keys.metadata.get(f"{keys.arch}.attention.causal", True)
-    if causal is not True:
-        raise UnsupportedError(
-            f"{keys.arch}.attention.causal: only causal attention is supported, got {causal!r}"
-        )
-
-
-def _head_dim(keys: _Keys, n_embd: int, n_head: int, n_head_kv: int) -> int:
+def _head_dim(keys: Keys, n_embd: int, n_head: int, n_head_kv: int) -> int:
     if n_head % n_head_kv:
         raise FormatError(
             f"{n_head} heads are not a multiple of {n_head_kv} key/value heads",
-            field=f"{keys.arch}.attention.head_count_kv",
+            field=keys.name("attention.head_count_kv"),
         )
-    if f"{keys.arch}.attention.key_length" not in keys.metadata and n_embd % n_head:
+    if not keys.has("attention.key_length") and n_embd % n_head:
         raise FormatError(
             f"{n_embd} elements do not divide among {n_head} heads",
-            field=f"{keys.arch}.embedding_length",
+            field=keys.name("embedding_length"),
         )
     head_dim = keys.size("attention.key_length", n_embd // n_head)
-    if keys.size("attention.value_length", head_dim) != head_dim:
+    if keys.size("attention.value_length", n_embd // n_head) != head_dim:
         raise UnsupportedError(
-            f"{keys.arch}.attention.value_length: values of another length than the keys "
-            f"({head_dim}) are not supported yet"
+            f"{keys.name('attention.value_length')}: values of another length than the keys "
+            f"({head_dim}) are not supported"
         )
     return head_dim
 
 
-def _rope(keys: _Keys, head_dim: int) -> Rope:
-    n_rot = keys.size("rope.dimension_count", head_dim)
-    if n_rot > head_dim or n_rot % 2:
-        raise FormatError(
-            f"expected an even number up to the head's {head_dim}, got {n_rot}",
-            field=f"{keys.arch}.rope.dimension_count",
-        )
-    kind = keys.text("rope.scaling.type", "linear")
-    if kind not in ("none", "linear", "yarn"):
+def _windows(keys: Keys, arch: Architecture, n_layer: int) -> tuple[int, tuple[bool, ...]]:
+    """The window's size and the layers that have it."""
+    window = arch.window
+    if window is None:
+        return 0, (False,) * n_layer
+    n_swa = keys.size("attention.sliding_window", window.default, least=0)
+    if not n_swa:
+        return 0, (False,) * n_layer
+    listed = keys.flags("attention.sliding_window_pattern", n_layer)
+    if listed is not None:
+        return n_swa, listed
+    every = keys.size("attention.sliding_window_pattern", window.every, least=0)
+    dense = 0 if window.dense_first else every - 1
+    return n_swa, tuple(not every or i % every != dense for i in range(n_layer))
+
+
+def _scale(
+    keys: Keys, arch: Architecture, n_embd: int, n_head: int, head_dim: int, n_layer: int
+) -> float:
+    if arch.attention_scale == "gemma" and n_layer == arch.gemma_27b:
+        return float((n_embd // n_head) ** -0.5)
+    given = keys.real("attention.scale", 0.0) if arch.attention_scale == "key" else 0.0
+    return given or head_dim**-0.5
+
+
+def _rotates(keys: Keys, arch: Architecture) -> bool:
+    return not arch.rope_switch or keys.flag("rope.scaling.finetuned", True)
+
+
+def _causal(keys: Keys, arch: Architecture) -> bool:
+    causal = keys.flag("attention.causal", arch.causal)
+    if causal and not arch.causal:
+        raise UnsupportedError(f"{keys.name('attention.causal')}: {arch.name} is not causal")
+    return causal
+
+
+def _activation(keys: Keys, arch: Architecture) -> str:
+    """The file's where the row says so, else the row's."""
+    if not arch.act_key or not keys.has("hidden_activation"):
+        return arch.act
+    name = keys.text("hidden_activation", "")
+    if name not in _ACTIVATIONS:
         raise UnsupportedError(
-            f"{keys.arch}.rope.scaling.type: {kind[:_SHOWN]!r} is not supported; "
-            "supported: none, linear, yarn"
+            f"{keys.name('hidden_activation')}: {name[:80]!r} is not supported; "
+            f"supported: {', '.join(_ACTIVATIONS)}"
         )
-    base = keys.real("rope.freq_base", 10000.0)
-    if base <= 1:
-        raise FormatError(f"expected above 1, got {base}", field=f"{keys.arch}.rope.freq_base")
-    # The old key counts only where the new one is absent; 0 stands for no scaling.
-    new_key = keys.has("rope.scaling.factor")
-    factor = keys.real("rope.scaling.factor" if new_key else "rope.scale_linear", 0.0)
-    return Rope(
-        n_rot=n_rot,
-        base=base,
-        factor=factor if factor and kind != "none" else 1.0,
-        yarn=kind == "yarn",
-        n_ctx_orig=keys.size("rope.scaling.original_context_length", keys.size("context_length")),
-        attn_factor=keys.real("rope.scaling.attn_factor", 1.0),
+    return _ACTIVATIONS[name]
+
+
+def _scales(keys: Keys, arch: Architecture, n_embd: int) -> dict[str, Any]:
+    by_key = arch.embedding == "key"
+    embedding = keys.real("embedding_scale", 0.0) if by_key else 0.0
+    logit = keys.real("logit_scale", 0.0) if arch.logit_scale else 0.0
+    caps = (
+        0.0 if default is None else keys.real(f"{key}_logit_softcapping", default)
+        for key, default in (("attn", arch.attn_softcap), ("final", arch.final_softcap))
     )
+    return {
+        "embedding_scale": n_embd**0.5 if arch.embedding == "sqrt" else embedding or 1.0,
+        "residual_scale": (keys.real("residual_scale", 0.0) if by_key else 0.0) or 1.0,
+        "logit_scale": (1 / logit if arch.logit_scale == "divided" else logit) if logit else 1.0,
+        **dict(zip(("attn_softcap", "final_softcap"), caps, strict=True)),
+    }
+
+
+def _widths(keys: Keys, arch: Architecture) -> dict[str, Any]:
+    """Widths of the feed-forward parts, and the experts."""
+    n_expert = keys.size("expert_count", 0, least=0)
+    if n_expert and arch.experts == "never":
+        message = f"{keys.name('expert_count')}: {arch.name} has no experts here"
+        raise UnsupportedError(message)
+    if not n_expert and arch.experts == "always":
+        n_expert = keys.size("expert_count")
+    least = 0 if n_expert else 1
+    n_ff = keys.size("feed_forward_length", 0 if n_expert else None, least=least)
+    shared = keys.size("expert_shared_feed_forward_length", 0, least=0)
+    if not n_expert:
+        return {"n_ff": n_ff}
+    used = keys.size("expert_used_count")
+    if used > n_expert:
+        message = f"{used} experts are used of {n_expert}"
+        raise FormatError(message, field=keys.name("expert_used_count"))
+    n_ff_exp = n_ff if arch.experts == "maybe" else n_ff // used
+    if arch.experts == "always" and keys.has("expert_feed_forward_length"):
+        n_ff_exp = keys.size("expert_feed_forward_length")
+    return {
+        "n_ff": n_ff,
+        "n_expert": n_expert,
+        "n_expert_used": used,
+        "n_ff_exp": n_ff_exp,
+        "n_ff_shexp": shared or n_ff,
+    }
+
+
+def _outputs(keys: Keys) -> dict[str, Any]:
+    """What an encoder or a classifier gives."""
+    labels = keys.metadata.get(keys.name("classifier.output_labels"), ())
+    n_types = keys.metadata.get("tokenizer.ggml.token_type_count", 0)
+    if type(n_types) is not int or not 0 <= n_types < 1 << 16:
+        message = f"expected a small integer, got {repr(n_types)[:80]}"
+        raise FormatError(message, field="tokenizer.ggml.token_type_count")
+    return {
+        "pooling": _pooling(keys, "pooling_type"),
+        "cls_pooling": _pooling(keys, "classifier.pooling_type"),
+        "n_types": n_types,
+        "labels": tuple(map(str, labels)) if isinstance(labels, list | tuple) else (),
+    }
+
+
+def _pooling(keys: Keys, key: str) -> str | None:
+    if not keys.has(key):
+        return None
+    kind = keys.size(key, least=0)
+    if kind >= len(POOLINGS):
+        raise FormatError(f"expected 0 to {len(POOLINGS) - 1}, got {kind}", field=keys.name(key))
+    return POOLINGS[kind]

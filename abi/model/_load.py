@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from abi._platform import available_memory
-from abi.errors import FormatError, InputError, UnsupportedError
+from abi.errors import InputError
 from abi.gguf import GGUFFile
-from abi.kernels import Layer, NumpyKernels, Weight
+from abi.kernels import Experts, Layer, NumpyKernels, Weight
 from abi.model._config import Config
-from abi.model._transformer import Transformer
+from abi.model._rope import Stretch
+from abi.model._tensors import check_tensors
+from abi.model._transformer import Outside, Transformer
 from abi.quant import Tensor
 
 __all__ = ["Progress", "load_transformer"]
 
 Progress = Callable[[int, int], None]  # done, total
+Packed = dict[str, Weight | Experts]
 
 WEIGHTS = ("auto", "float32", "blocks")
 _SHARE = 0.6  # of the available memory that expanded weights may take
@@ -57,91 +61,24 @@ def load_transformer(
     if weights not in WEIGHTS:
         raise InputError(f"weights={weights!r}: expected one of {', '.join(WEIGHTS)}")
     config = Config.from_metadata(file.metadata)
-    shapes = _check(file, config, _shapes(config, _n_vocab(file, config)))
+    shapes = check_tensors(file, config)
     mode = _choose(file) if weights == "auto" else weights
-    packed: dict[str, Weight] = {}
+    packed: Packed = {}
     done, total = 0, file.n_bytes
-    for name in filter(file.tensors.__contains__, shapes):
-        packed[name] = kernels.pack(file.tensors[name], mode)
+    for name in shapes:
+        packed[name] = _pack(file.tensors[name], kernels, mode)
         done += file.tensors[name].n_bytes
         if progress is not None:
             progress(done, total)
-    return _assemble(config, kernels, packed, mode, file.tensors.get("rope_freqs.weight"))
+    return _assemble(config, kernels, packed, mode, _stretch(file))
 
 
-def _n_vocab(file: GGUFFile, config: Config) -> int:
-    embd = file.tensors.get("token_embd.weight")
-    if embd is None:
-        raise FormatError("the tensor is missing", field="token_embd.weight", source=file.source)
-    if len(embd.shape) != 2 or embd.shape[1] != config.n_embd:
-        raise FormatError(
-            f"shape {embd.shape}, expected (n_vocab, {config.n_embd})",
-            field=embd.name,
-            source=file.source,
-        )
-    return embd.shape[0]
-
-
-def _shapes(c: Config, n_vocab: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Every tensor that the architecture may have, with its shape."""
-    n_q, n_kv = c.n_head * c.head_dim, c.n_head_kv * c.head_dim
-    layer = {
-        "attn_norm": (c.n_embd,),
-        "attn_q": (n_q, c.n_embd),
-        "attn_k": (n_kv, c.n_embd),
-        "attn_v": (n_kv, c.n_embd),
-        "attn_output": (c.n_embd, n_q),
-        "ffn_norm": (c.n_embd,),
-        "ffn_gate": (c.n_ff, c.n_embd),
-        "ffn_up": (c.n_ff, c.n_embd),
-        "ffn_down": (c.n_embd, c.n_ff),
-    }
-    extra = {
-        "attn_q.bias": (n_q,),
-        "attn_k.bias": (n_kv,),
-        "attn_v.bias": (n_kv,),
-        "attn_output.bias": (c.n_embd,),
-        "attn_q_norm.weight": (c.head_dim,),
-        "attn_k_norm.weight": (c.head_dim,),
-    }
-    yield "token_embd.weight", (n_vocab, c.n_embd)
-    for i in range(c.n_layer):
-        for name, shape in layer.items():
-            yield f"blk.{i}.{name}.weight", shape
-        for name in (*c.arch.required, *c.arch.optional):
-            yield f"blk.{i}.{name}", extra[name]
-    yield "output_norm.weight", (c.n_embd,)
-    yield "output.weight", (n_vocab, c.n_embd)
-    yield "rope_freqs.weight", (c.rope.n_rot // 2,)
-
-
-_OPTIONAL = ("output.weight", "rope_freqs.weight")  # tied to token_embd; no scaling factors
-
-
-def _check(
-    file: GGUFFile, config: Config, expected: Iterator[tuple[str, tuple[int, ...]]]
-) -> dict[str, tuple[int, ...]]:
-    """The shapes expected, all found; raises at the first that is not."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in expected:
-        shapes[name] = shape
-        tensor = file.tensors.get(name)
-        if tensor is None:
-            if name in _OPTIONAL or name.split(".", 2)[-1] in config.arch.optional:
-                continue
-            raise FormatError("the tensor is missing", field=name, source=file.source)
-        if tensor.shape != shape:
-            message = f"shape {tensor.shape}, expected {shape} by the metadata"
-            raise FormatError(message, field=name, source=file.source)
-    extra = [name for name in file.tensors if name not in shapes]
-    if extra:
-        arch = file.metadata["general.architecture"]
-        more = f" and {len(extra) - 1} more" if len(extra) > 1 else ""
-        raise UnsupportedError(
-            f"{file.source}: tensor {extra[0]}{more} is not used by architecture {arch!r} here; "
-            "the result would differ from the model's, so it is refused"
-        )
-    return shapes
+def _pack(tensor: Tensor, kernels: NumpyKernels, mode: str) -> Weight | Experts:
+    if tensor.name.endswith("_exps.weight"):
+        return tuple(kernels.pack(part, mode) for part in tensor.split())
+    if tensor.name.endswith("ffn_gate_inp_shexp.weight"):  # a matrix of one row
+        tensor = dataclasses.replace(tensor, shape=(1, *tensor.shape))
+    return kernels.pack(tensor, mode)
 
 
 def _choose(file: GGUFFile) -> str:
@@ -150,30 +87,50 @@ def _choose(file: GGUFFile) -> str:
     return "float32" if memory is None or expanded <= _SHARE * memory else "blocks"
 
 
+def _stretch(file: GGUFFile) -> Stretch:
+    def read(name: str) -> npt.NDArray[np.float32] | None:
+        tensor = file.tensors.get(f"{name}.weight")
+        return None if tensor is None else tensor.to_float32().astype(np.float32)
+
+    return Stretch(read("rope_freqs"), read("rope_factors_long"), read("rope_factors_short"))
+
+
 def _assemble(
-    config: Config,
-    kernels: NumpyKernels,
-    packed: dict[str, Weight],
-    mode: str,
-    rope_freqs: Tensor | None,
+    config: Config, kernels: NumpyKernels, packed: Packed, mode: str, stretch: Stretch
 ) -> Transformer:
-    layers = [_layer(packed, i) for i in range(config.n_layer)]
-    embd = packed["token_embd.weight"]
+    layers = [_layer(packed, i, config) for i in range(config.n_layer)]
+    outside: dict[str, Any] = {
+        field.name: packed.get(_tensor_name(field.name).replace("cls_", "cls."))
+        for field in dataclasses.fields(Outside)
+    }
+    if outside["output"] is None and config.arch.embeds_only is False:
+        outside["output"] = outside["token_embd"]
     return Transformer(
         config=config,
         kernels=kernels,
         weights=mode,
-        token_embd=embd,
+        outside=Outside(**outside),
         layers=layers,
-        output_norm=packed["output_norm.weight"],
-        output=packed.get("output.weight", embd),
-        rope_factors=None if rope_freqs is None else rope_freqs.to_float32().astype(np.float32),
+        specs=[
+            config.spec(i, parallel=config.arch.parallel and layer.ffn_norm is None)
+            for i, layer in enumerate(layers)
+        ],
+        stretch=stretch,
     )
 
 
-def _layer(packed: dict[str, Weight], i: int) -> Layer:
+def _tensor_name(attribute: str) -> str:
+    stem, bias, _ = attribute.partition("_bias")
+    return f"{stem}.{'bias' if bias else 'weight'}"
+
+
+def _layer(packed: Packed, i: int, config: Config) -> Layer:
+    renamed = {old: new for new, old in config.arch.renamed}
     found: dict[str, Any] = {}
     for field in dataclasses.fields(Layer):
-        stem, bias, _ = field.name.partition("_bias")
-        found[field.name] = packed.get(f"blk.{i}.{stem}.{'bias' if bias else 'weight'}")
+        stem, _, kind = _tensor_name(field.name).rpartition(".")
+        weight = packed.get(f"blk.{i}.{stem}.{kind}")
+        new = renamed.get(stem, stem) + field.name[len(stem) :]
+        if weight is not None or new not in found:
+            found[new] = weight
     return Layer(**found)

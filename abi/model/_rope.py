@@ -1,23 +1,44 @@
 """Rotary angles: base frequencies and the ways of stretching them to a longer context.
 
-Linear scaling, YaRN (arXiv 2309.00071) and per-frequency factors (`rope_freqs.weight`, as
-Llama 3.1 has them), with the arithmetic of `ggml_rope_ext`.
+Linear scaling, YaRN (arXiv 2309.00071) and factors a frequency (`rope_freqs.weight` of Llama
+3.1; the long and short factors of LongRoPE, arXiv 2402.13753), with the arithmetic of
+`ggml_rope_ext`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, log, pi
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Rope"]
+from abi.errors import FormatError, UnsupportedError
+from abi.model._arch import Architecture
+from abi.model._keys import Keys
+
+__all__ = ["Rope", "Stretch", "read_ropes"]
 
 F32 = npt.NDArray[np.float32]
 
-# Turns over the original context between which YaRN mixes; llama.cpp takes no others for llama.
+# Turns over the original context between which YaRN mixes; llama.cpp takes no others.
 _BETA_FAST, _BETA_SLOW = 32.0, 1.0
+_KINDS = ("none", "linear", "yarn", "longrope")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Divisors of the frequencies, `(n_rot / 2,) float32` each, as a file may hold them."""
+
+    always: F32 | None = None
+    long: F32 | None = None  # for a context window above the original one
+    short: F32 | None = None
+
+    def factors(self, n_ctx: int, n_ctx_orig: int) -> F32 | None:
+        """Those for a context window."""
+        if self.always is not None:
+            return self.always
+        return self.long if n_ctx > n_ctx_orig else self.short
 
 
 @dataclass(frozen=True)
@@ -45,7 +66,13 @@ class Rope:
     n_ctx_orig: int = 0
     attn_factor: float = 1.0
 
-    def cis(self, positions: npt.NDArray[np.int64], factors: F32 | None = None) -> F32:
+    def cis(
+        self,
+        positions: npt.NDArray[np.int64],
+        factors: F32 | None = None,
+        *,
+        magnified: bool = True,
+    ) -> F32:
         """Cosine and sine of every angle.
 
         Parameters
@@ -53,6 +80,9 @@ class Rope:
         positions : (T,) int64
         factors : (n_rot / 2,) float32, optional
             Divide the frequencies.
+        magnified : bool
+            Multiply by the magnitude; without it this is a pure turn, for keys that have
+            theirs.
 
         Returns
         -------
@@ -63,9 +93,8 @@ class Rope:
             frequency = frequency / factors
         frequency, magnitude = self._stretch(frequency)
         angles = positions[:, None] * frequency
-        return np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32) * (
-            np.float32(magnitude)
-        )
+        unit = np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
+        return unit * np.float32(magnitude if magnified else 1.0)
 
     def _stretch(self, frequency: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
         stretched = frequency / self.factor
@@ -81,3 +110,59 @@ class Rope:
     def _dimension(self, turns: float) -> float:
         """The dimension whose frequency makes that many turns over the original context."""
         return self.n_rot * log(self.n_ctx_orig / (turns * 2 * pi)) / (2 * log(self.base))
+
+
+def read_ropes(keys: Keys, arch: Architecture, head_dim: int) -> tuple[Rope, ...]:
+    """Angles of the layers that see all positions, and of those with a window.
+
+    Raises
+    ------
+    FormatError
+        If a key has a value that cannot be.
+    UnsupportedError
+        If the scaling is of an unknown kind.
+    """
+    if arch.rope == "none":
+        return ()
+    rope = _read(keys, head_dim)
+    if arch.window is None:
+        return (rope,)
+    base = _base(keys, "rope.freq_base_swa", 10000.0 if arch.window.rope == "own" else rope.base)
+    if arch.window.rope == "same":
+        return (rope, replace(rope, base=base))
+    if arch.window.rope == "own":
+        return (rope, replace(rope, base=base, factor=1.0, yarn=False))
+    return (rope, replace(rope, factor=1.0, yarn=False, attn_factor=1.0))
+
+
+def _read(keys: Keys, head_dim: int) -> Rope:
+    n_rot = keys.size("rope.dimension_count", head_dim)
+    if n_rot > head_dim or n_rot % 2:
+        raise FormatError(
+            f"expected an even number up to the head's {head_dim}, got {n_rot}",
+            field=keys.name("rope.dimension_count"),
+        )
+    kind = keys.text("rope.scaling.type", "linear")
+    if kind not in _KINDS:
+        raise UnsupportedError(
+            f"{keys.name('rope.scaling.type')}: {kind[:80]!r} is not supported; "
+            f"supported: {', '.join(_KINDS)}"
+        )
+    # The old key counts only where the new one is absent; 0 stands for no scaling.
+    new_key = keys.has("rope.scaling.factor")
+    factor = keys.real("rope.scaling.factor" if new_key else "rope.scale_linear", 0.0)
+    return Rope(
+        n_rot=n_rot,
+        base=_base(keys, "rope.freq_base", 10000.0),
+        factor=factor if factor and kind != "none" else 1.0,
+        yarn=kind == "yarn",
+        n_ctx_orig=keys.size("rope.scaling.original_context_length", keys.size("context_length")),
+        attn_factor=keys.real("rope.scaling.attn_factor", 1.0),
+    )
+
+
+def _base(keys: Keys, key: str, default: float) -> float:
+    base = keys.real(key, default)
+    if base <= 1:
+        raise FormatError(f"expected above 1, got {base}", field=keys.name(key))
+    return base

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import InputError
-from abi.kernels import Layer, NumpyKernels, Spec, Step, Weight
+from abi.errors import ContextLengthError, InputError, UnsupportedError
+from abi.kernels import Array, Layer, NumpyKernels, Span, Spec, Step, Weight
 from abi.model._batch import Batch
 from abi.model._cache import KVCache
 from abi.model._config import Config
+from abi.model._rope import Stretch
 
-__all__ = ["Transformer"]
+__all__ = ["Outside", "Transformer"]
 
 F32 = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Outside:
+    """The tensors outside the layers, by their GGUF names; None is absent."""
+
+    token_embd: Weight
+    token_embd_norm: Weight | None = None
+    token_embd_norm_bias: Weight | None = None
+    token_types: Weight | None = None
+    position_embd: Weight | None = None
+    output_norm: Weight | None = None
+    output_norm_bias: Weight | None = None
+    output: Weight | None = None
+    output_bias: Weight | None = None
+    cls: Weight | None = None
+    cls_bias: Weight | None = None
+    cls_norm: Weight | None = None
+    cls_output: Weight | None = None
+    cls_output_bias: Weight | None = None
+
+
 @dataclass(frozen=True)
 class Transformer:
-    """A decoder-only network; attributes carry the GGUF tensor names.
+    """A network of one kind of layer, decoder or encoder.
 
     Attributes
     ----------
@@ -30,27 +50,43 @@ class Transformer:
     kernels : NumpyKernels
     weights : str
         "float32" or "blocks": how quantised matrices are held.
-    token_embd, output_norm, output : Weight
+    outside : Outside
     layers : list of Layer
-    rope_factors : (n_rot / 2,) float32 or None
+    specs : list of Spec
+        One a layer.
+    stretch : Stretch
+        Factors of the rotary frequencies.
+    control : dict of int to array
+        What is added after a layer: `(n_embd,)`, by the layer's number.
     """
 
     config: Config
     kernels: NumpyKernels
     weights: str
-    token_embd: Weight = field(repr=False)
+    outside: Outside = field(repr=False)
     layers: list[Layer] = field(repr=False)
-    output_norm: Weight = field(repr=False)
-    output: Weight = field(repr=False)
-    rope_factors: F32 | None = field(repr=False)
+    specs: list[Spec] = field(repr=False)
+    stretch: Stretch = field(repr=False)
+    control: dict[int, Array] = field(default_factory=dict, repr=False)
 
     @property
     def n_vocab(self) -> int:
-        return self.token_embd.shape[0]
+        return self.outside.token_embd.shape[0]
 
-    def new_cache(self, *, n_slots: int = 1, n_ctx: int | None = None) -> KVCache:
-        """An empty cache of `n_ctx` positions a slot (the training context when None)."""
-        return KVCache(self.config, self.kernels, n_slots, n_ctx or self.config.n_ctx_train)
+    def new_cache(
+        self,
+        *,
+        n_slots: int = 1,
+        n_ctx: int | None = None,
+        types: tuple[str, str] = ("f32", "f32"),
+        rotate: bool = True,
+    ) -> KVCache:
+        """An empty cache of `n_ctx` positions a slot (the training context when None).
+
+        `types` and `rotate` as `NumpyKernels.kv_new` takes them.
+        """
+        n_ctx = n_ctx or self.config.n_ctx_train
+        return KVCache(self.config, self.kernels, n_slots, n_ctx, types, rotate=rotate)
 
     def forward(self, batch: Batch, cache: KVCache, outputs: Sequence[int] | None = None) -> F32:
         """Run a batch and write its keys and values into the cache.
@@ -73,31 +109,107 @@ class Transformer:
             If the batch is empty, a token is unknown or a position leaves a gap.
         ContextLengthError
             If a sequence would pass the context; the cache is unchanged.
+        UnsupportedError
+            If the model is an encoder, which has no logits.
         """
+        if self.outside.output is None:
+            raise UnsupportedError(
+                f"a {self.config.arch.name} model gives embeddings, not logits; use embed()"
+            )
+        kernels, out = self.kernels, self.outside
+        x = self.hidden(batch, cache, outputs)
+        with np.errstate(all="ignore"):
+            if outputs is not None and not len(outputs):
+                return np.empty((0, self.n_vocab), np.float32)
+            x = kernels.linear(x, out.output, out.output_bias)
+            x = kernels.scale(x, self.config.logit_scale)
+            if self.config.final_softcap:
+                x = kernels.softcap(x, self.config.final_softcap)
+            return kernels.to_numpy(x)
+
+    def hidden(self, batch: Batch, cache: KVCache, outputs: Sequence[int] | None = None) -> Array:
+        """What `forward` puts through the head: `(len(outputs), n_embd)` of the last norm."""
         self._check(batch, outputs)
         spans = batch.spans()
         cache.check(spans)
         cache.reserve(spans)
         for span in spans:  # what is about to be overwritten is no longer held
             cache.truncate(span.slot, span.pos)
-        kernels, config = self.kernels, self.config
+        kernels, out = self.kernels, self.outside
         with np.errstate(all="ignore"):  # broken weights show in the logits
-            cis = config.rope.cis(batch.positions, self.rope_factors)
-            step = Step(spans, kernels.asarray(cis))
-            x = kernels.take_rows(self.token_embd, batch.tokens)
-            for layer, kv in zip(self.layers, cache.layers, strict=True):
-                x = kernels.block(x, layer, self.spec, kv, step)
+            step = Step(spans, self._angles(batch.positions, cache))
+            x = self._embed(batch)
+            for i, (layer, spec) in enumerate(zip(self.layers, self.specs, strict=True)):
+                x = kernels.block(x, layer, spec, cache.layers[i], step)
+                if i in self.control:
+                    x = kernels.add(x, self.control[i])
             cache.commit(spans)
             if outputs is not None:
                 x = kernels.select(x, np.asarray(outputs, np.int64))
-            x = kernels.rms_norm(x, self.output_norm, config.eps)
-            return kernels.to_numpy(kernels.matmul(x, self.output))
+            return kernels.norm(x, out.output_norm, out.output_norm_bias, self.specs[0])
 
-    @cached_property
-    def spec(self) -> Spec:
-        """What the kernels need to know of every layer."""
-        c = self.config
-        return Spec(c.n_head, c.n_head_kv, c.head_dim, c.eps, c.arch.rope_neox, c.scale)
+    def shift(self, cache: KVCache, slot: int, keep: int, discard: int) -> None:
+        """Forget positions of a slot and move up what follows them, turned to its new place.
+
+        What follows still holds what it took from the forgotten: the text goes on, but not
+        exactly as if they had never been.
+
+        Parameters
+        ----------
+        cache : KVCache
+        slot : int
+        keep : int
+            Positions at the start that stay as they are.
+        discard : int
+            Positions after them that are forgotten.
+
+        Raises
+        ------
+        InputError
+            If the slot does not hold that many.
+        UnsupportedError
+            If the model has learned its positions one by one.
+        """
+        if self.outside.position_embd is not None:
+            raise UnsupportedError(
+                f"the positions of a {self.config.arch.name} model are learned; its context "
+                "cannot be shifted"
+            )
+        held = cache.lengths[slot]
+        if keep < 0 or discard < 1 or keep + discard > held:
+            raise InputError(f"slot {slot} holds {held} positions, not {keep} + {discard}")
+        moved = held - keep - discard
+        turn = np.full(moved, -discard, np.int64)
+        cis = self._angles(turn, cache, magnified=False)
+        cache.lengths[slot] = keep  # should this be interrupted, the rest is not trusted
+        if moved:
+            span = Span(0, moved, slot, keep + discard)
+            for layer, spec in zip(cache.layers, self.specs, strict=True):
+                self.kernels.kv_shift(layer, span, discard, spec, cis)
+        cache.lengths[slot] = held - discard
+
+    def _embed(self, batch: Batch) -> Array:
+        kernels, out = self.kernels, self.outside
+        x = kernels.take_rows(out.token_embd, batch.tokens)
+        for adapter in out.token_embd.adapters:  # a row of the matrix is a product with b
+            low = kernels.take_rows(adapter.a, batch.tokens)
+            x = kernels.add(x, kernels.scale(kernels.matmul(low, adapter.b), adapter.scale))
+        x = kernels.scale(x, float(np.float32(self.config.embedding_scale)))
+        if out.token_types is not None:  # every token is of the first type
+            x = kernels.add(x, kernels.take_rows(out.token_types, np.zeros(len(batch), np.int64)))
+        if out.position_embd is not None:
+            x = kernels.add(x, kernels.take_rows(out.position_embd, batch.positions))
+        return kernels.norm(x, out.token_embd_norm, out.token_embd_norm_bias, self.specs[0])
+
+    def _angles(
+        self, positions: npt.NDArray[np.int64], cache: KVCache, *, magnified: bool = True
+    ) -> tuple[Array, ...]:
+        tables = []
+        for i, rope in enumerate(self.config.ropes):
+            factors = None if i else self.stretch.factors(cache.n_ctx, rope.n_ctx_orig)
+            cis = rope.cis(positions, factors, magnified=magnified)
+            tables.append(self.kernels.asarray(cis))
+        return tuple(tables)
 
     def _check(self, batch: Batch, outputs: Sequence[int] | None) -> None:
         if not len(batch):
@@ -108,3 +220,11 @@ class Transformer:
         if low < 0 or high >= self.n_vocab:
             wrong = low if low < 0 else high
             raise InputError(f"token {wrong} is not in the vocabulary (0 to {self.n_vocab - 1})")
+        table, last = self.outside.position_embd, int(batch.positions.max())
+        if table is not None and last >= table.shape[0]:
+            raise ContextLengthError(
+                f"{last + 1} positions, and the model has learned {table.shape[0]}; "
+                "shorten the text",
+                n_tokens=last + 1,
+                n_ctx=table.shape[0],
+            )

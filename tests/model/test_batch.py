@@ -133,3 +133,16 @@ def test_blocks_and_float32_weights_agree() -> None:
     models = [abi.load(raw, weights=w, kernels="numpy") for w in ("float32", "blocks")]
     assert [m.weights for m in models] == ["float32", "blocks"]
     close(*(m.logits(IDS[:20].tolist(), all=True) for m in models))
+
+
+def test_a_slot_can_be_copied(transformer: Transformer, whole: np.ndarray) -> None:  # type: ignore[type-arg]
+    cache = transformer.new_cache(n_slots=3)
+    transformer.forward(Batch.of(IDS[:290], slot=1), cache)
+    transformer.forward(Batch.of(IDS[:5], slot=2), cache)
+    cache.copy(1, 2)
+    assert cache.lengths == [0, 290, 290]
+    rest = [Batch.of(IDS[290:], slot=2, pos=290), Batch.of(IDS[290:], slot=1, pos=290)]
+    logits = transformer.forward(Batch.join(rest), cache)
+    close(logits, np.concatenate([whole[290:], whole[290:]]))
+    with pytest.raises(InputError, match="slot 3 is not one of 3"):
+        cache.copy(0, 3)

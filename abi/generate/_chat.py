@@ -1,92 +1,180 @@
-"""Chat templates: the model's own, rendered by Jinja2 in its sandbox.
-
-No other template is ever put in its place: none, or one that fails, is an error.
-"""
+"""Conversations: a prompt by the model's template, and an answer parsed as it is generated."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+import codecs
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from abi.errors import FormatError, InputError, MissingExtraError
+from abi.errors import InputError
+from abi.generate._generation import Generation
+from abi.generate._stop import StopFilter, as_stops
 
-__all__ = ["render_chat"]
+if TYPE_CHECKING:  # at run time abi.chat is imported with the first conversation
+    from abi.chat import ChatTemplate, Delta, Family, Message, MessageParser
+    from abi.generate._model import Model
+
+__all__ = ["ChatGeneration", "chat_template", "start_chat"]
 
 
-def render_chat(
-    template: str,
-    messages: Sequence[Mapping[str, Any]],
-    *,
-    add_generation_prompt: bool = True,
-    **variables: Any,
-) -> str:
-    """The prompt for a conversation.
+class ChatGeneration(Generation):
+    """An answer as it is generated; made by `Model.chat` with `stream=True`.
 
-    Parameters
+    Iterating gives pieces of the content alone; `deltas` gives reasoning and calls too. Use one
+    of them, once. What `Generation` has, it has.
+
+    Attributes
     ----------
-    template : str
-        Jinja2 source, as in `tokenizer.chat_template`.
-    messages : sequence of mapping
-        With "role" and "content".
-    add_generation_prompt : bool
-        End with the opening of the assistant's turn.
-    **variables
-        Further names the template uses, such as bos_token and eos_token.
-
-    Raises
-    ------
-    FormatError
-        If the template is not valid Jinja2.
-    InputError
-        If the template refuses the messages, or fails on them.
-    MissingExtraError
-        If Jinja2 is not installed.
+    message : Message
+        The answer so far, in parts.
+    text : str
+        What the model wrote so far, marks of its format and all.
+    prompt : str
+        The rendered conversation.
 
     Examples
     --------
-    >>> render_chat(
-    ...     "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
-    ...     [{"role": "user", "content": "Hi"}],
+    >>> import abi
+    >>> hi = [{"role": "user", "content": "Hi"}]
+    >>> answer = abi.load().chat(
+    ...     hi, template="{{ messages[0].content }}", stream=True, max_tokens=4, seed=1
     ... )
-    '<user>Hi'
+    >>> answer.read() == answer.message.content
+    True
     """
-    try:
-        from jinja2 import TemplateSyntaxError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-    except ImportError:
-        raise MissingExtraError(
-            "chat templates need jinja2, which is not installed: pip install jinja2 "
-            "(in Pyodide: await micropip.install('jinja2'))"
-        ) from None
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals.update(raise_exception=_refuse, strftime_now=_now)
-    try:
-        return environment.from_string(template).render(
-            messages=messages, add_generation_prompt=add_generation_prompt, **variables
-        )
-    except TemplateSyntaxError as error:
-        raise FormatError(
-            f"line {error.lineno}: {error.message}", field="tokenizer.chat_template"
-        ) from None
-    except InputError:
-        raise
-    except Exception as error:  # a template is a program of the file: it may raise anything
-        raise InputError(f"the chat template cannot render these messages: {error}") from None
+    def __init__(
+        self,
+        generation: Generation,
+        model: Model,
+        parser: MessageParser,
+        prompt: str,
+        stops: Sequence[str],
+        stop_tokens: Sequence[int],
+    ) -> None:
+        self.__dict__ = generation.__dict__  # one state, which the running loop writes to
+        self.prompt, self._parser = prompt, parser
+        self._piece, self._stops = _pieces_with(model, parser.family), StopFilter(stops)
+        self._ends = model.tokenizer.vocab.eog | frozenset(stop_tokens)
+        self._deltas = self._parsed()
+
+    @property
+    def message(self) -> Message:
+        return self._parser.message
+
+    def deltas(self) -> Iterator[Delta]:
+        """Every part as soon as it is known; a call comes whole."""
+        return self._deltas
+
+    def __next__(self) -> str:
+        for delta in self._deltas:
+            if delta.content:
+                return delta.content
+        raise StopIteration
+
+    def read(self) -> str:
+        """Run to the end and return all of the content."""
+        for _ in self:
+            pass
+        return self.message.content
+
+    def answer(self, structured: bool = False) -> Message | str:
+        """Run to the end; the message, or its content alone."""
+        content = self.read()
+        return self.message if structured else content
+
+    def _parsed(self) -> Iterator[Delta]:
+        for text in self._texts():
+            self.text += text
+            yield from self._parser.feed(text)
+        yield from self._parser.finish()
+
+    def _texts(self) -> Iterator[str]:
+        """The text with the control tokens that are marks, up to a stop string."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        done = 0
+        for _ in self._pieces:
+            tokens = self.tokens[done:]
+            done += len(tokens)
+            yield self._stops.feed(decoder.decode(b"".join(map(self._piece, tokens))))
+            if self._stops.stopped is not None:
+                self.finish_reason = "stop"
+                self.cancel()
+                self.close()
+                return
+        tokens = self.tokens[done:]
+        if self.finish_reason == "stop" and tokens and tokens[-1] in self._ends:
+            tokens.pop()  # it is no text
+        rest = b"".join(map(self._piece, tokens))
+        yield self._stops.feed(decoder.decode(rest, final=True))
+        yield self._stops.flush()
+        if self._stops.stopped is not None:
+            self.finish_reason = "stop"
 
 
-def _refuse(message: str) -> None:
-    raise InputError(f"the chat template refuses these messages: {message}")
+def start_chat(
+    model: Model,
+    messages: Sequence[Mapping[str, Any] | Message],
+    template: ChatTemplate,
+    *,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    documents: Sequence[Mapping[str, Any]] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    stop: str | Sequence[str] = (),
+    stop_tokens: Sequence[int] = (),
+    **options: Any,
+) -> ChatGeneration:
+    """An answer of which nothing has run yet; as `Model.chat`."""
+    from abi.chat import MessageParser
+
+    prompt = template.render(messages, tools=tools, documents=documents, **(variables or {}))
+    if not prompt.strip():
+        raise InputError("the chat template renders nothing for these messages; give another one")
+    ids = model.tokenizer.encode(prompt, parse_special=True)
+    bos = model.tokenizer.bos
+    if bos is not None and ids[:2] == [bos, bos]:
+        ids = ids[1:]  # the template wrote a start token of its own
+    parser = MessageParser(template.family, tools=tools, prompt=prompt)
+    stops = as_stops(stop)
+    generation = model.generate(ids, stop_tokens=stop_tokens, **options)
+    return ChatGeneration(generation, model, parser, prompt, stops, stop_tokens)
 
 
-def _now(pattern: str) -> str:
-    return datetime.now().strftime(pattern)
+def chat_template(
+    model: Model, source: str | None = None, *, name: str | None = None, tools: bool = False
+) -> ChatTemplate:
+    """The template that `Model.chat` uses.
+
+    Parameters
+    ----------
+    model : Model
+    source : str, optional
+        Jinja2 source to use in place of the model's own.
+    name : str, optional
+        Of one of the model's named templates.
+    tools : bool
+        Prefer the template for tools, where the model has one.
+
+    Raises
+    ------
+    InputError
+        If the model has none, or none of that name.
+    """
+    from abi.chat import ChatTemplate
+
+    vocab = model.tokenizer.vocab
+    tokens = {f"{role}_token": vocab.texts[i] for role, i in vocab.special.items()}
+    if source is not None:
+        return ChatTemplate(source, tokens)
+    return ChatTemplate.from_metadata(model.metadata, name=name, tools=tools, tokens=tokens)
 
 
-def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **_: Any) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+def _pieces_with(model: Model, family: Family) -> Any:
+    """A token's bytes; those of a control token where its text is in a mark of the family."""
+    tokenizer = model.tokenizer
+    shown = {
+        i
+        for i in tokenizer.vocab.partitioned()
+        if len(text := tokenizer.vocab.texts[i]) > 2 and any(text in m for m in family.all_marks)
+    }
+    return lambda token: tokenizer.piece(token, special=token in shown)

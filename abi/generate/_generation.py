@@ -1,23 +1,12 @@
-"""One generation: an iterator of text that knows how it ended and how long it took."""
+"""Generations: iterators of text that know how they ended and how long they took."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
+from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
-from abi.errors import Cancelled, FormatError
-from abi.generate._sampling import Sampler
-from abi.generate._stop import StopFilter
-from abi.model import Batch, KVCache, Progress, Transformer
-from abi.tokenizer import StreamDecoder
-
-__all__ = ["Generation", "Timings", "prefill"]
-
-Cancel = Callable[[], bool]
+__all__ = ["Choices", "Generation", "Timings", "TokenLogprob"]
 
 
 @dataclass
@@ -28,6 +17,9 @@ class Timings:
     prefill_tokens: int = 0
     decode_s: float = 0.0
     decode_tokens: int = 0
+    reused_tokens: int = 0  # of the prompt, from an earlier call
+    draft_tokens: int = 0  # guessed
+    draft_accepted: int = 0  # and right
 
     @property
     def prefill_rate(self) -> float:
@@ -38,6 +30,32 @@ class Timings:
     def decode_rate(self) -> float:
         """Tokens a second."""
         return self.decode_tokens / self.decode_s if self.decode_s else 0.0
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """A token with its log-probability.
+
+    Attributes
+    ----------
+    token : int
+    piece : bytes
+        Of the token, perhaps part of a character.
+    logprob : float
+        Natural logarithm.
+    top : tuple of TokenLogprob
+        The most likely tokens at this place, best first.
+    """
+
+    token: int
+    piece: bytes
+    logprob: float
+    top: tuple[TokenLogprob, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The piece, with U+FFFD for bytes that form no character."""
+        return self.piece.decode("utf-8", "replace")
 
 
 @dataclass
@@ -57,6 +75,10 @@ class Generation:
         "stop" (end token or stop string), "length" (max_tokens), "context" (the context
         window is full), "cancelled", or "error" (an exception left the loop); None before
         the end.
+    seed : int
+        What the draws came from, so that they can be repeated.
+    logprobs : list of TokenLogprob or None
+        One for each of `tokens`, if they were asked for.
     timings : Timings
     """
 
@@ -64,6 +86,8 @@ class Generation:
     tokens: list[int] = field(default_factory=list, repr=False)
     text: str = ""
     finish_reason: str | None = None
+    seed: int = 0
+    logprobs: list[TokenLogprob] | None = field(default=None, repr=False)
     timings: Timings = field(default_factory=Timings)
     _cancelled: bool = field(default=False, repr=False)
     _pieces: Iterator[str] = field(default_factory=lambda: iter(()), repr=False)
@@ -85,6 +109,21 @@ class Generation:
         self._cancelled = True
         self.finish_reason = self.finish_reason or "cancelled"
 
+    def close(self) -> None:
+        """End it now, where a loop was left early; `with` does so by itself.
+
+        What it computed goes back to the model at once, not when Python finds the time.
+        """
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def read(self) -> str:
         """Run to the end and return all of the text."""
         for _ in self:
@@ -92,114 +131,39 @@ class Generation:
         return self.text
 
 
-@dataclass(frozen=True)
-class Request:
-    """What `run` needs to know, checked before."""
+@dataclass
+class Choices:
+    """Several continuations of one prompt, generated together.
 
-    max_tokens: int
-    fills_context: bool  # max_tokens is all that the window leaves
-    sampler: Sampler
-    stop: Sequence[str]
-    end_tokens: Collection[int]
-    cancel: Cancel | None
-    n_batch: int
-    n_ctx: int
-    progress: Progress | None
+    Iterate over it once: it yields `(index, piece)` as pieces come.
 
-
-def prefill(
-    transformer: Transformer,
-    cache: KVCache,
-    tokens: Sequence[int],
-    n_batch: int,
-    cancel: Cancel,
-    *,
-    all_logits: bool = False,
-    progress: Progress | None = None,
-) -> npt.NDArray[np.float32]:
-    """Feed tokens to slot 0 in blocks; logits of the last, or of all, `(n, n_vocab)`.
-
-    Raises
-    ------
-    Cancelled
-        If `cancel()` is true before a block. The blocks before it stay in the cache.
+    Attributes
+    ----------
+    generations : list of Generation
+        They fill while this is iterated over; `cancel()` of one ends that one alone.
     """
-    parts = []
-    for start in range(0, len(tokens), n_batch):
-        if cancel():
-            raise Cancelled(f"cancelled after {start} of {len(tokens)} prompt tokens")
-        block = tokens[start : start + n_batch]
-        last = start + len(block) == len(tokens)
-        outputs = None if all_logits else [len(block) - 1] if last else []
-        parts.append(transformer.forward(Batch.of(block, pos=start), cache, outputs))
-        if progress is not None:
-            progress(start + len(block), len(tokens))
-    return np.concatenate(parts)
 
+    generations: list[Generation]
+    _pieces: Iterator[tuple[int, str]] = field(default_factory=lambda: iter(()), repr=False)
 
-def run(
-    generation: Generation,
-    transformer: Transformer,
-    decoder: StreamDecoder,
-    request: Request,
-) -> Iterator[str]:
-    """Generate; fills in `generation` and yields its pieces."""
-    stops = StopFilter(request.stop)
-    cache = transformer.new_cache(n_ctx=request.n_ctx)
-    try:
-        for token in _tokens(generation, transformer, cache, request):
-            shown = stops.feed(decoder.feed(token))
-            if shown:
-                yield shown
-            if stops.stopped is not None:
-                break
-    except Cancelled:
-        generation.finish_reason = "cancelled"
-    except GeneratorExit:
-        generation.finish_reason = generation.finish_reason or "cancelled"
-        raise
-    except BaseException:
-        generation.finish_reason = "error"
-        raise
-    rest = stops.feed(decoder.flush()) + stops.flush()
-    if stops.stopped is not None:
-        generation.finish_reason = "stop"
-    if rest:
-        yield rest
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return self
 
+    def __next__(self) -> tuple[int, str]:
+        index, piece = next(self._pieces)
+        self.generations[index].text += piece
+        return index, piece
 
-def _tokens(
-    generation: Generation, transformer: Transformer, cache: KVCache, request: Request
-) -> Iterator[int]:
-    """Tokens to show, until something ends them."""
+    def __len__(self) -> int:
+        return len(self.generations)
 
-    def cancelled() -> bool:
-        return generation._cancelled or (request.cancel is not None and request.cancel())
+    def cancel(self) -> None:
+        """Stop them all before the next token."""
+        for generation in self.generations:
+            generation.cancel()
 
-    if not request.max_tokens:
-        generation.finish_reason = "length"
-        return
-    timings, prompt = generation.timings, generation.prompt_tokens
-    started = perf_counter()
-    logits = prefill(
-        transformer, cache, prompt, request.n_batch, cancelled, progress=request.progress
-    )
-    timings.prefill_s, timings.prefill_tokens = perf_counter() - started, len(prompt)
-    for made in range(request.max_tokens):
-        if cancelled():
-            raise Cancelled(f"cancelled after {made} tokens")
-        if made:
-            batch = Batch.of([generation.tokens[-1]], pos=len(prompt) + made - 1)
-            started = perf_counter()
-            logits = transformer.forward(batch, cache)
-            timings.decode_s += perf_counter() - started
-            timings.decode_tokens += 1
-        if not np.isfinite(logits[-1].max()):
-            raise FormatError("the model computes NaN or infinity; its weights are broken")
-        token = request.sampler(logits[-1])
-        generation.tokens.append(token)
-        if token in request.end_tokens:
-            generation.finish_reason = "stop"
-            return
-        yield token
-    generation.finish_reason = "context" if request.fills_context else "length"
+    def read(self) -> list[str]:
+        """Run all to their ends and return their texts."""
+        for _ in self:
+            pass
+        return [generation.text for generation in self.generations]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import index
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
-import numpy.typing as npt
+from abi.generate._chat import ChatGeneration, chat_template, start_chat
+from abi.generate._constrain import ConstrainModel
+from abi.generate._decode import Cancel, decode
+from abi.generate._draft import Draft, ModelDraft
+from abi.generate._embedding import EmbeddingModel
+from abi.generate._generation import Choices, Generation
+from abi.generate._overlays import OverlayModel
+from abi.generate._request import (
+    GenerateOptions,
+    make_request,
+    make_tracks,
+    split,
+)
+from abi.model import Progress
+from abi.sampling import Constraint, SamplingOptions, SamplingParams
 
-from abi.errors import ContextLengthError, InputError
-from abi.generate._chat import render_chat
-from abi.generate._generation import Cancel, Generation, Request, prefill, run
-from abi.generate._sampling import Sampler, make_sampler
-from abi.gguf import GGUFFile
-from abi.kernels import NumpyKernels
-from abi.model import Config, Progress, Transformer
-from abi.tokenizer import StreamDecoder, Tokenizer
+if TYPE_CHECKING:
+    from abi.chat import Message
 
 __all__ = ["Model"]
 
 
-class Model:
+class Model(ConstrainModel, EmbeddingModel, OverlayModel):
     """A loaded model; made by `abi.load`.
 
     Attributes
@@ -35,80 +41,31 @@ class Model:
         "float32" or "blocks": what the kernels were asked for. Native kernels keep the blocks
         of types that they compute with.
     n_ctx : int
+    cache_types : pair of str
+        How the cache holds keys and values.
+    prompt_cache : PromptCache
+        What the last generation computed; the next one goes on from what it has in common.
     """
-
-    def __init__(
-        self,
-        file: GGUFFile,
-        transformer: Transformer,
-        tokenizer: Tokenizer,
-        n_ctx: int,
-        n_batch: int,
-    ) -> None:
-        self.tokenizer, self.n_ctx, self.n_batch = tokenizer, n_ctx, n_batch
-        self.transformer = transformer
-        self.metadata: Mapping[str, Any] = file.metadata
-
-    @property
-    def config(self) -> Config:
-        return self.transformer.config
-
-    @property
-    def kernels(self) -> NumpyKernels:
-        return self.transformer.kernels
-
-    @property
-    def weights(self) -> str:
-        return self.transformer.weights
-
-    def logits(
-        self, ids: Sequence[int], *, all: bool = False, cancel: Cancel | None = None
-    ) -> npt.NDArray[np.float32]:
-        """Scores of the next token.
-
-        Parameters
-        ----------
-        ids : sequence of int
-            T tokens.
-        all : bool
-            After every token instead of the last.
-        cancel : callable, optional
-            Asked before each block of `n_batch` tokens; true raises `Cancelled`.
-
-        Returns
-        -------
-        (n_vocab,) float32, or (T, n_vocab) with `all`
-
-        Raises
-        ------
-        InputError
-            If `ids` is empty or holds an unknown token.
-        ContextLengthError
-            If there are more tokens than the context window holds.
-        """
-        tokens = self._ids(ids)
-        self._check_fit(len(tokens), 0)
-        cache = self.transformer.new_cache(n_ctx=self.n_ctx)
-        logits = prefill(
-            self.transformer, cache, tokens, self.n_batch, cancel or _never, all_logits=all
-        )
-        return logits if all else logits[-1]
 
     def generate(
         self,
         prompt: str | bytes | Sequence[int] = "",
         *,
         max_tokens: int | None = None,
-        temperature: float = 0.8,
-        top_k: int = 40,
-        top_p: float = 0.95,
-        min_p: float = 0.05,
-        seed: int | None = None,
         stop: str | Sequence[str] = (),
         stop_tokens: Sequence[int] = (),
         parse_special: bool = False,
         cancel: Cancel | None = None,
         progress: Progress | None = None,
+        logprobs: int | None = None,
+        post_sampling_probs: bool = False,
+        sampling: SamplingParams | None = None,
+        constraint: Constraint | None = None,
+        draft: Draft | None = None,
+        draft_tokens: int = 8,
+        context_shift: bool = False,
+        n_keep: int | None = None,
+        **options: Unpack[SamplingOptions],
     ) -> Generation:
         """Continue a prompt.
 
@@ -118,8 +75,6 @@ class Model:
             Text, or tokens that are used as they are.
         max_tokens : int, optional
             At most so many; None goes on to the end of the text or of the context window.
-        temperature, top_k, top_p, min_p, seed
-            As `make_sampler` takes them; temperature 0 is greedy.
         stop : str or sequence of str
             Texts that end the generation and are left out of it.
         stop_tokens : sequence of int
@@ -130,12 +85,36 @@ class Model:
             Asked before each token and each block of the prompt; true ends the generation.
         progress : callable, optional
             Called after each block of the prompt with its tokens so far and in all.
+        logprobs : int, optional
+            Give each token's log-probability, and those of so many alternatives, by the
+            model's own logits before any filter.
+        post_sampling_probs : bool
+            Give them by the probabilities that the token was drawn with instead.
+        sampling : SamplingParams, optional
+            How tokens are chosen; None takes the defaults.
+        constraint : Constraint, optional
+            Decides which tokens may come, such as `Model.constrain` gives it. The generation
+            advances it.
+        draft : Draft, optional
+            Guesses what comes next (`PromptLookup`, or `Model.draft_for`), so that several
+            tokens may be checked in one pass. The text is the same without it.
+        draft_tokens : int
+            The most that is guessed at a time.
+        context_shift : bool
+            When the context is full, forget the older half of the text and go on. Without
+            it the generation ends there.
+        n_keep : int, optional
+            Tokens of the prompt that are never forgotten so; None keeps the start token.
+        **options
+            Fields of `abi.sampling.SamplingParams`, such as temperature, top_k and seed, over
+            those of `sampling`. Penalties look at the prompt too.
 
         Returns
         -------
         Generation
             An iterator of pieces of text. Nothing runs before the first is asked for. It
-            raises `FormatError` if the weights are such that NaN or infinity comes out.
+            raises `FormatError` if the weights are such that NaN or infinity comes out, and
+            `InputError` if bans or the constraint leave no token.
 
         Raises
         ------
@@ -151,122 +130,124 @@ class Model:
         >>> len(abi.load().generate("Once upon a time", max_tokens=4, seed=1).read()) > 0
         True
         """
-        if isinstance(prompt, str | bytes):
-            ids = self.tokenizer.encode(prompt, parse_special=parse_special)
-        else:
-            ids = self._ids(prompt)
-        request = self._request(
-            len(ids), max_tokens, stop, stop_tokens, cancel, progress,
-            make_sampler(
-                temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, seed=seed
-            ),
+        request = make_request(
+            self, prompt, max_tokens=max_tokens, stop=stop, stop_tokens=stop_tokens,
+            parse_special=parse_special, cancel=cancel, progress=progress, logprobs=logprobs,
+            post_sampling_probs=post_sampling_probs, context_shift=context_shift, n_keep=n_keep,
+            draft=draft, draft_tokens=draft_tokens,
         )  # fmt: skip
-        decoder = StreamDecoder(self.tokenizer, at_start=all(i == self.tokenizer.bos for i in ids))
-        generation = Generation(prompt_tokens=ids)
-        generation._pieces = run(generation, self.transformer, decoder, request)
+        tracks = make_tracks(self, request, 1, sampling, constraint, options)
+        generation = tracks[0].generation
+        generation._pieces = (piece for _, piece in decode(tracks, self.transformer, request))
         return generation
 
+    def choices(
+        self,
+        prompt: str | bytes | Sequence[int] = "",
+        *,
+        n: int,
+        sampling: SamplingParams | None = None,
+        constraint: Constraint | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Choices:
+        """Continue a prompt in `n` ways, which share its computation and decode together.
+
+        Choice i is what `generate` gives with the seed plus i.
+
+        Parameters
+        ----------
+        prompt : str, bytes or sequence of int
+        n : int
+            1 to 1024; each takes a cache of its own.
+        sampling, constraint, **options
+            As `generate` takes them. Each choice has its own copy of the constraint.
+
+        Returns
+        -------
+        Choices
+            An iterator of `(index, piece)`.
+
+        Raises
+        ------
+        ContextLengthError, InputError
+            As `generate`.
+
+        Examples
+        --------
+        >>> import abi
+        >>> texts = abi.load().choices("Once upon a time", n=3, max_tokens=8, seed=1).read()
+        >>> len(texts)
+        3
+        """
+        asked, chosen = split(options)
+        request = make_request(self, prompt, **asked)
+        own = None if constraint is None else constraint.copy()
+        tracks = make_tracks(self, request, n, sampling, own, chosen)
+        return Choices(
+            [track.generation for track in tracks], decode(tracks, self.transformer, request)
+        )
+
     def chat(
-        self, messages: Sequence[Mapping[str, Any]], *, stream: bool = False, **options: Any
-    ) -> Generation | str:
+        self,
+        messages: Sequence[Mapping[str, Any] | Message],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        documents: Sequence[Mapping[str, Any]] | None = None,
+        template: str | None = None,
+        template_name: str | None = None,
+        template_kwargs: Mapping[str, Any] | None = None,
+        stream: bool = False,
+        structured: bool = False,
+        **options: Any,
+    ) -> ChatGeneration | Message | str:
         """Answer a conversation, by the model's own chat template.
 
         Parameters
         ----------
-        messages : sequence of mapping
-            With "role" and "content".
-        stream : bool
-            Return the `Generation` instead of its whole text.
+        messages : sequence of mapping or Message
+            As OpenAI's interface has them: "role", "content", and where there are some
+            "tool_calls", "tool_call_id" and "reasoning_content".
+        tools, documents : sequence of mapping, optional
+            What the model may call, as OpenAI's interface has it, and what it may quote.
+        template, template_name : str, optional
+            Jinja2 source in place of the model's own; or which of its named templates.
+        template_kwargs : mapping, optional
+            What else the template reads, such as `{"enable_thinking": False}`.
+        stream, structured : bool
+            Return the `ChatGeneration`, of which nothing has run yet, or the whole `Message`.
         **options
             As `generate` takes them.
+
+        Returns
+        -------
+        str, Message or ChatGeneration
+            The content, unless `structured` or `stream` ask for more.
 
         Raises
         ------
         InputError
-            If the model has no chat template, or it refuses the messages.
+            If there is no template, or it refuses the messages or leaves out what is given.
         """
-        template = self.metadata.get("tokenizer.chat_template")
-        if not isinstance(template, str):
-            raise InputError(
-                "the model has no chat template (tokenizer.chat_template); "
-                "use generate() with a prompt of your own"
-            )
-        texts = self.tokenizer.vocab.texts
-        names: dict[str, Any] = {
-            f"{n}_token": texts[i] for n, i in self.tokenizer.vocab.special.items()
-        }
-        prompt = render_chat(template, messages, **names)
-        ids = self.tokenizer.encode(prompt, parse_special=True)
-        bos = self.tokenizer.bos
-        if bos is not None and ids[:2] == [bos, bos]:
-            ids = ids[1:]  # the template wrote a start token of its own
-        generation = self.generate(ids, **options)
-        return generation if stream else generation.read()
+        generation = start_chat(
+            self, messages, chat_template(self, template, name=template_name, tools=bool(tools)),
+            tools=tools, documents=documents, variables=template_kwargs, **options,
+        )  # fmt: skip
+        return generation if stream else generation.answer(structured)
 
-    def _ids(self, values: Sequence[int]) -> list[int]:
-        """Token ids of the vocabulary, or an error."""
-        try:
-            ids = [index(value) for value in values]
-        except TypeError as error:
-            raise InputError(f"expected text, bytes or token ids: {error}") from None
-        n_vocab = self.transformer.n_vocab
-        wrong = [i for i in ids if not 0 <= i < n_vocab]
-        if wrong:
-            raise InputError(f"token {wrong[0]} is not in the vocabulary (0 to {n_vocab - 1})")
-        return ids
+    def draft_for(self, model: Model, *, least: float = 0.4) -> ModelDraft:
+        """This model as the draft of a larger one, for its `generate(draft=)`.
 
-    def _request(
-        self,
-        n_prompt: int,
-        max_tokens: int | None,
-        stop: str | Sequence[str],
-        stop_tokens: Sequence[int],
-        cancel: Cancel | None,
-        progress: Progress | None,
-        sampler: Sampler,
-    ) -> Request:
-        if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 0):
-            raise InputError(f"max_tokens={max_tokens!r}: expected a whole number, 0 or above")
-        stops = [stop] if isinstance(stop, str) else stop
-        if not isinstance(stops, Sequence) or not all(isinstance(s, str) for s in stops):
-            raise InputError(f"stop={stop!r}: expected a text or a list of texts")
-        if cancel is not None and not callable(cancel):
-            raise InputError(f"cancel={cancel!r}: expected a function of no arguments")
-        self._check_fit(n_prompt, max_tokens or 0)
-        # The last token needs no position: nothing is computed from it.
-        room = self.n_ctx - n_prompt + 1
-        return Request(
-            max_tokens=room if max_tokens is None else max_tokens,
-            fills_context=max_tokens is None,
-            sampler=sampler,
-            stop=stops,
-            end_tokens=self.tokenizer.vocab.eog | frozenset(self._ids(stop_tokens)),
-            cancel=cancel,
-            n_batch=self.n_batch,
-            n_ctx=self.n_ctx,
-            progress=progress,
-        )
+        Parameters
+        ----------
+        model : Model
+            With the same vocabulary.
+        least : float
+            A guess ends before a token less likely than this.
 
-    def _check_fit(self, n_prompt: int, max_tokens: int) -> None:
-        if not n_prompt:
-            raise InputError("the prompt has no tokens; give a text, or a start token id")
-        total = n_prompt + max(0, max_tokens - 1)
-        if total > self.n_ctx:
-            more = f" and {max_tokens} to generate" if max_tokens else ""
-            raise ContextLengthError(
-                f"prompt of {n_prompt} tokens{more}: {total} positions, the context has "
-                f"{self.n_ctx}; shorten it, or load with a larger n_ctx (abi run --ctx {total})",
-                n_tokens=total,
-                n_ctx=self.n_ctx,
-            )
-
-    def __repr__(self) -> str:
-        name = str(self.metadata.get("general.name", "unnamed"))[:60]
-        return (
-            f"<abi.Model {name!r}: {self.config.arch.name}, {self.config.n_layer} layers, "
-            f"n_ctx {self.n_ctx}, weights {self.weights}, kernels {self.kernels.name}>"
-        )
-
-
-def _never() -> bool:
-    return False
+        Raises
+        ------
+        InputError
+            If the vocabularies differ.
+        """
+        n_ctx = min(self.n_ctx, model.n_ctx)
+        return ModelDraft(self.transformer, self.tokenizer, model.tokenizer, n_ctx, least)

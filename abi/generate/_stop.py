@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["StopFilter"]
+from abi.errors import InputError
+
+__all__ = ["StopFilter", "as_stops"]
+
+
+def as_stops(stop: str | Sequence[str]) -> Sequence[str]:
+    """Stop strings out of what a caller may give.
+
+    Raises
+    ------
+    InputError
+        If it is no text and no list of texts.
+    """
+    stops = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stops, Sequence) or not all(isinstance(s, str) for s in stops):
+        raise InputError(f"stop={stop!r}: expected a text or a list of texts")
+    return stops
 
 
 class StopFilter:

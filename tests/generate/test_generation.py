@@ -216,7 +216,7 @@ def test_timings_count_tokens(model: Model) -> None:
     generation = greedy(model, max_tokens=6)
     generation.read()
     timings = generation.timings
-    assert timings.prefill_tokens == len(generation.prompt_tokens)
+    assert timings.prefill_tokens + timings.reused_tokens == len(generation.prompt_tokens)
     assert timings.decode_tokens == 5
     assert timings.prefill_rate > 0
     assert timings.decode_rate > 0
@@ -234,7 +234,7 @@ def test_timings_count_tokens(model: Model) -> None:
         ({"stop": [b"x"]}, "expected a text or a list"),
         ({"stop_tokens": [10**9]}, "token 1000000000 is not in the vocabulary"),
         ({"cancel": 5}, "cancel=5: expected a function"),
-        ({"temperature": "a"}, "are numbers"),
+        ({"temperature": "a"}, "temperature='a': expected a number"),
     ],
 )
 def test_requests_that_cannot_run_are_refused(

@@ -1,0 +1,133 @@
+"""Texts to vectors and scores, through the model's own tokeniser and pooling."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+import abi
+from abi.errors import Cancelled, ContextLengthError, InputError, UnsupportedError
+from abi.generate import Model, perplexity
+from abi.gguf import read, write
+from abi.model import Batch, embed_batch
+from tests.oracle.architectures import CASES, ENCODERS, case_bytes
+
+TEXTS = ["a cat sat on the mat", "the dog", "a much longer text about other things, 1 2 3"]
+
+
+@pytest.fixture(scope="module")
+def bert() -> Model:
+    return abi.load(case_bytes(ENCODERS["bert"]), kernels="numpy")
+
+
+def test_vectors_are_those_of_each_text_alone(bert: Model) -> None:
+    vectors = bert.embed(TEXTS, normalize=False)
+    assert vectors.shape == (3, 64)
+    assert vectors.dtype == np.float32
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        ids = bert.tokenizer.encode(text)
+        (alone,) = embed_batch(bert.transformer, Batch.of(ids), "mean")
+        np.testing.assert_allclose(vector, alone, rtol=0, atol=1e-3)
+
+
+def test_many_texts_take_several_passes(bert: Model) -> None:
+    few = abi.load(case_bytes(ENCODERS["bert"]), kernels="numpy", n_batch=16)
+    seen: list[tuple[int, int]] = []
+    got = few.embed(TEXTS * 3, progress=lambda *at: seen.append(at))
+    np.testing.assert_allclose(got, np.tile(bert.embed(TEXTS), (3, 1)), rtol=0, atol=1e-3)
+    assert len(seen) > 3
+    assert seen[-1] == (9, 9)
+    with pytest.raises(Cancelled, match="cancelled after 0 of 3 texts"):
+        few.embed(TEXTS, cancel=lambda: True)
+
+
+def test_vectors_have_length_1_unless_asked(bert: Model) -> None:
+    np.testing.assert_allclose(np.linalg.norm(bert.embed(TEXTS), axis=1), 1, rtol=1e-6)
+    raw = bert.embed(TEXTS, normalize=False)
+    assert abs(np.linalg.norm(raw[0]) - 1) > 0.01
+    np.testing.assert_allclose(bert.embed("a cat")[0], bert.embed(["a cat"])[0])
+    assert bert.embed([]).shape == (0, 64)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
+def test_pooling_can_be_chosen(bert: Model, pooling: str) -> None:
+    tokens = bert.embed_tokens(TEXTS[0])
+    want = {"mean": tokens.mean(axis=0), "cls": tokens[0], "last": tokens[-1]}[pooling]
+    got = bert.embed(TEXTS[0], pooling=pooling, normalize=False)[0]
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
+
+
+def test_a_file_without_pooling_leaves_the_choice_to_the_caller() -> None:
+    model = abi.load(kernels="numpy")
+    with pytest.raises(InputError, match=r"no pooling .*llama\.pooling_type: None.*choose pooling"):
+        model.embed("a cat")
+    with pytest.raises(InputError, match="pooling='max': expected one of mean, cls, last"):
+        model.embed("a cat", pooling="max")
+    assert model.embed("a cat", pooling="last").shape == (1, 128)
+
+
+def test_what_does_not_fit_is_an_error_unless_it_may_be_cut(bert: Model) -> None:
+    small = abi.load(case_bytes(ENCODERS["bert"]), kernels="numpy", n_ctx=8)
+    with pytest.raises(ContextLengthError, match=r"text 1 has .* tokens, the context 8; split it"):
+        small.embed(["a", TEXTS[2]])
+    ids = bert.tokenizer.encode(TEXTS[2])[:8]
+    (want,) = embed_batch(bert.transformer, Batch.of(ids), "mean")
+    with pytest.raises(ContextLengthError):  # the query alone fills the window
+        small.rerank(TEXTS[2], ["a"], truncate=True)
+    got = small.embed([TEXTS[2]], truncate=True, normalize=False)[0]
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-3)
+
+
+def test_only_texts_are_taken(bert: Model) -> None:
+    with pytest.raises(InputError, match=r"texts\[1\]: expected a text, got int"):
+        bert.embed(["a", 1])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="documents='abc': expected a list of texts"):
+        bert.rerank("a", "abc")
+    with pytest.raises(InputError, match="texts='7': expected a list of texts"):
+        bert.embed(7)  # type: ignore[arg-type]
+
+
+def test_documents_are_scored_in_pairs_with_the_query(bert: Model) -> None:
+    scores = bert.rerank("a cat", TEXTS)
+    assert scores.shape == (3,)
+    encode = bert.tokenizer.encode
+    bos, eos = 1, 2
+    for text, score in zip(TEXTS, scores, strict=True):
+        end = [eos] if bert.tokenizer.vocab.add_eos else []
+        ids = [bos, *encode("a cat", add_special=False), *end]
+        ids += [*encode(text, add_special=False), *end]
+        (want,) = embed_batch(bert.transformer, Batch.of(ids), "rank")
+        assert abs(score - want[0]) < 1e-3
+
+
+def test_a_model_without_classifier_cannot_rank() -> None:
+    model = abi.load(case_bytes(ENCODERS["nomic-bert"]), kernels="numpy")
+    with pytest.raises(UnsupportedError, match="the model has no classifier"):
+        model.rerank("a", ["b"])
+
+
+def test_a_cut_text_keeps_its_end_token() -> None:
+    metadata = {"tokenizer.ggml.add_eos_token": True}
+    file = read(case_bytes(ENCODERS["llama-last"]))
+    raw = io.BytesIO()
+    write(raw, file.typed() | metadata, file.tensors.values())
+    model = abi.load(raw.getvalue(), kernels="numpy", n_ctx=8)
+    ids = model.tokenizer.encode(TEXTS[2])
+    (want,) = embed_batch(model.transformer, Batch.of([*ids[:7], 2]), "last")
+    got = model.embed(TEXTS[2], truncate=True, normalize=False)[0]
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
+
+
+def test_an_encoder_sees_all_of_a_text_whatever_the_batch() -> None:
+    file = read(case_bytes(CASES["qwen2"]))
+    raw = io.BytesIO()
+    write(raw, file.typed() | {"qwen2.attention.causal": False}, file.tensors.values())
+    ids = list(range(5, 30))
+    found = [
+        abi.load(raw.getvalue(), kernels="numpy", n_batch=n).logits(ids, all=True) for n in (512, 8)
+    ]
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-4)
+    with pytest.raises(UnsupportedError, match="perplexity is of causal models"):
+        perplexity(abi.load(raw.getvalue(), kernels="numpy"), "a text " * 99, n_ctx=16)

@@ -6,21 +6,28 @@ browser tab is a function here, so that the rest of the core reads the same ever
 
 from __future__ import annotations
 
+import contextlib
 import io
 import mmap
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
 __all__ = [
     "IN_PYODIDE",
     "available_memory",
+    "cache_folder",
     "cpu_count",
     "describe",
     "has_blas",
+    "has_sockets",
     "map_file",
     "peak_memory",
+    "sync_folder",
+    "thread_seconds",
+    "try_lock",
 ]
 
 IN_PYODIDE = sys.platform == "emscripten"
@@ -31,6 +38,53 @@ _WASM_HEAP_LIMIT = 4 << 30  # Pyodide is built with MAXIMUM_MEMORY=4GB
 def has_blas() -> bool:
     """Whether NumPy's matrix product calls a BLAS (Pyodide's NumPy has none)."""
     return not IN_PYODIDE
+
+
+def has_sockets() -> bool:
+    """Whether Python can open connections (in a browser only JavaScript can)."""
+    return not IN_PYODIDE
+
+
+def cache_folder() -> Path:
+    """Where this platform keeps what can be fetched again; it need not exist yet."""
+    home = Path(os.path.expanduser("~"))
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "abi"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "abi"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "abi"
+
+
+def try_lock(file: IO[bytes]) -> bool:
+    """Lock an open file against other processes, without waiting.
+
+    The lock goes when the file is closed or the process ends, however it ends. True as well
+    where the platform or the file system has no locks.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except (ImportError, OSError):
+        pass
+    return True
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder outlast a loss of power, where the platform can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def cpu_count() -> int:
@@ -58,6 +112,11 @@ def peak_memory() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024 or None
 
 
+def thread_seconds() -> float:
+    """Processor time of this thread; wall-clock time where nothing tells."""
+    return _clock()
+
+
 def map_file(file: IO[bytes]) -> memoryview:
     """The whole of an open binary file as read-only bytes, mapped where that works.
 
@@ -82,6 +141,9 @@ def describe() -> dict[str, str]:
         "platform": sys.platform,
         "machine": os.uname().machine if hasattr(os, "uname") else "unknown",
     }
+
+
+_clock = time.perf_counter if IN_PYODIDE else getattr(time, "thread_time", time.perf_counter)
 
 
 def _wasm_heap() -> int:

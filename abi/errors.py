@@ -4,7 +4,9 @@
     |- FormatError (ValueError)          a file or stream is malformed, cut or hostile
     |- UnsupportedError (ValueError)     well formed, but nothing here can process it yet
     |- InputError (ValueError)           an argument or request cannot be used as given
-    |  `- ContextLengthError             more tokens than the context window holds
+    |  |- ContextLengthError             more tokens than the context window holds
+    |  `- NotPulledError (FileNotFoundError)  a model's name that the cache does not hold
+    |- DownloadError (OSError)           a file could not be fetched, or not kept
     |- KernelError (RuntimeError)        a kernel set that was asked for cannot be used
     |- MissingExtraError (ImportError)   an optional dependency is not installed
     `- Cancelled                         the caller's cancel check asked to stop
@@ -18,10 +20,12 @@ __all__ = [
     "AbiError",
     "Cancelled",
     "ContextLengthError",
+    "DownloadError",
     "FormatError",
     "InputError",
     "KernelError",
     "MissingExtraError",
+    "NotPulledError",
     "UnsupportedError",
 ]
 
@@ -87,6 +91,14 @@ class ContextLengthError(InputError):
     def __init__(self, message: str, *, n_tokens: int, n_ctx: int) -> None:
         self.n_tokens, self.n_ctx = n_tokens, n_ctx
         super().__init__(message)
+
+
+class NotPulledError(InputError, FileNotFoundError):
+    """A model's name that the cache does not hold; the message has the command to pull it."""
+
+
+class DownloadError(AbiError, OSError):
+    """A file could not be fetched, or could not be kept; nothing broken lies in its place."""
 
 
 class KernelError(AbiError, RuntimeError):

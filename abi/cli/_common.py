@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from abi.gguf import GGUFFile
 
 __all__ = [
-    "Bar", "add_json", "add_model", "load_model", "model_file", "model_name", "print_json",
-    "read_text",
+    "MODEL_HELP", "Bar", "add_json", "add_model", "load_model", "model_file", "model_name",
+    "print_json", "printable", "read_text",
 ]  # fmt: skip
 
+
+MODEL_HELP = "a GGUF file, or the name of a pulled model (default: the tiny model that ships)"
 
 _PATIENCE = 1.0  # seconds before a bar appears
 
 
 def add_model(parser: argparse.ArgumentParser, *, compute: bool) -> None:
     """`-m`, and with `compute` what else `abi.load` takes."""
-    parser.add_argument("-m", "--model", help="a GGUF file (default: the tiny model that ships)")
+    parser.add_argument("-m", "--model", help=MODEL_HELP)
     parser.add_argument("--tokenizer-pre", metavar="NAME", help="override the pre-tokeniser")
     if compute:
         parser.add_argument("-c", "--ctx", type=int, metavar="N", help="context window in tokens")
@@ -33,7 +35,24 @@ def add_model(parser: argparse.ArgumentParser, *, compute: bool) -> None:
             "--weights", choices=["auto", "float32", "blocks"], default="auto",
             help="expand weights once, or a part at each use (default: auto)",
         )  # fmt: skip
+        for side in ("k", "v"):
+            parser.add_argument(
+                f"--cache-type-{side}", choices=["f32", "f16", "q8_0", "q4_0"], default="f32",
+                help=f"how the cache holds {'keys' if side == 'k' else 'values'} (f32)",
+            )  # fmt: skip
         parser.add_argument("--kernels", metavar="NAME", help="numpy, native (default: automatic)")
+        parser.add_argument(
+            "--lora", action="append", default=[], metavar="FILE[:STRENGTH]",
+            help="apply a LoRA adapter (strength 1); repeatable",
+        )  # fmt: skip
+        parser.add_argument(
+            "--control-vector", action="append", default=[], metavar="FILE[:STRENGTH]",
+            help="add a control vector (strength 1); repeatable",
+        )  # fmt: skip
+        parser.add_argument(
+            "--control-vector-layer-range", nargs=2, type=int, metavar=("FIRST", "LAST"),
+            help="only in these layers",
+        )  # fmt: skip
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -45,14 +64,34 @@ def load_model(args: argparse.Namespace) -> Model:
     from abi.generate import load
 
     with Bar("load", "B") as bar:
-        return load(
+        model = load(
             args.model,
             n_ctx=args.ctx,
             weights=args.weights,
             kernels=args.kernels,
             tokenizer_pre=args.tokenizer_pre,
+            type_k=args.cache_type_k,
+            type_v=args.cache_type_v,
             progress=bar.update,
         )
+    if args.lora:
+        model.set_adapters([_with_strength(value) for value in args.lora])
+    if args.control_vector_layer_range is not None and not args.control_vector:
+        raise InputError("--control-vector-layer-range is for --control-vector, which is missing")
+    if args.control_vector:
+        vectors = [_with_strength(value) for value in args.control_vector]
+        layers = args.control_vector_layer_range
+        model.set_control(vectors, layers=None if layers is None else (layers[0], layers[1]))
+    return model
+
+
+def _with_strength(value: str) -> tuple[str, float]:
+    """FILE:STRENGTH, where what follows the last colon is a number; else FILE alone."""
+    path, _, number = value.rpartition(":")
+    try:
+        return (path, float(number)) if path else (value, 1.0)
+    except ValueError:
+        return value, 1.0
 
 
 def model_name(args: argparse.Namespace) -> str:
@@ -61,15 +100,20 @@ def model_name(args: argparse.Namespace) -> str:
 
 def model_file(args: argparse.Namespace) -> GGUFFile:
     """The file that the model argument names, without loading weights."""
-    from abi.generate import model_path
+    from abi.generate import locate
     from abi.gguf import read
 
-    return read(model_path() if args.model is None else args.model)
+    return read(locate(args.model))
 
 
 def print_json(value: Any) -> None:
     """One line of JSON; NaN and infinities, which it does not know, become strings."""
     print(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False))
+
+
+def printable(text: str) -> str:
+    """A file's text without what a terminal would obey."""
+    return text if text.isprintable() else repr(text)
 
 
 def read_text(value: str) -> str:
@@ -106,12 +150,19 @@ class Bar:
                 return
 
             self._bar = tqdm(
-                total=total, desc=self._what, unit=self._unit, unit_scale=True,
+                total=total, initial=done, desc=self._what, unit=self._unit, unit_scale=True,
                 leave=False, file=sys.stderr,
             )  # fmt: skip
         self._bar.update(done - self._bar.n)
         if done >= total:  # out of the way of the text that follows
             self._bar.close()
+
+    def say(self, message: str) -> None:
+        """Print a line above the bar."""
+        if self._bar is not None:
+            self._bar.write(message, file=sys.stderr)
+        elif sys.stderr is not None:
+            print(message, file=sys.stderr)
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from abi.cli._common import add_json, model_file, model_name, print_json
+from abi.cli._common import MODEL_HELP, add_json, model_file, model_name, print_json, printable
 
 if TYPE_CHECKING:
     from abi.gguf import GGUFFile
@@ -16,7 +16,7 @@ _MAX_ITEMS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", nargs="?", help="a GGUF file (default: the tiny model that ships)")
+    parser.add_argument("model", nargs="?", help=MODEL_HELP)
     parser.add_argument("-t", "--tensors", action="store_true", help="list the tensors too")
     add_json(parser)
 
@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> None:
         print(f"  {name:8} {count:5} tensors {n_bytes:15,} bytes")
     print(f"{len(file.metadata)} metadata entries")
     for key, value in file.metadata.items():
-        print(f"  {_printable(key)} = {_short(value)}")
+        print(f"  {printable(key)} = {_short(value)}")
     if args.tensors:
         for tensor in file.tensors.values():
             shape = " x ".join(map(str, tensor.shape))
-            name, kind = _printable(tensor.name), tensor.type.name
+            name, kind = printable(tensor.name), tensor.type.name
             print(f"  {name:32} {kind:8} {shape:>16} {tensor.n_bytes:15,}")
 
 
@@ -74,8 +74,3 @@ def _short(value: Any) -> str:
         more = f", ... ({len(value)})" if len(value) > _MAX_ITEMS else ""
         return f"[{items}{more}]"
     return str(value)
-
-
-def _printable(text: str) -> str:
-    """A file's text without what a terminal would obey."""
-    return text if text.isprintable() else repr(text)

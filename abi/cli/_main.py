@@ -10,16 +10,34 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import abi
-from abi.cli import _bench, _doctor, _inspect, _run, _tokenize
+from abi.cli import (
+    _bench,
+    _cache,
+    _chat,
+    _doctor,
+    _embed,
+    _inspect,
+    _perplexity,
+    _pull,
+    _quantize,
+    _run,
+    _tokenize,
+)
 from abi.errors import AbiError, InputError
 
 __all__ = ["VERBS", "main", "make_parser"]
 
 VERBS = {
     "run": _run,
+    "chat": _chat,
     "tokenize": _tokenize,
     "inspect": _inspect,
+    "quantize": _quantize,
+    "perplexity": _perplexity,
+    "embed": _embed,
     "bench": _bench,
+    "pull": _pull,
+    "cache": _cache,
     "doctor": _doctor,
 }
 
@@ -99,4 +117,6 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, AbiError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         text = f"{where}{error.strerror}"
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    # What others wrote, such as a server or a file, must not move the terminal's cursor.
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,13 +1,16 @@
 """Generate text from a prompt.
 
-The prompt is echoed, then its continuation streams to standard output.
+The prompt is echoed, then its continuation streams to standard output. Sampling follows
+llama.cpp: the same names, order and draws for a seed.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from abi.cli._common import (
     Bar,
@@ -18,9 +21,19 @@ from abi.cli._common import (
     print_json,
     read_text,
 )
+from abi.cli._generation_options import (
+    add_constraint_arguments,
+    add_generation_arguments,
+    constraint,
+    generation_options,
+    keep_prompt,
+    recall_prompt,
+)
+from abi.cli._sampling_options import add_sampling_arguments, sampling_options
+from abi.errors import InputError
 
 if TYPE_CHECKING:
-    from abi.generate import Generation
+    from abi.generate import Choices, Generation, TokenLogprob
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,89 +48,123 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="at most N tokens (to the end of the text or the context)",
     )
-    parser.add_argument("--temp", type=float, default=0.8, help="temperature; 0 is greedy (0.8)")
     parser.add_argument(
-        "--top-k", type=int, default=40, metavar="K", help="keep the K likeliest (40; 0 is off)"
-    )
+        "--choices", type=int, default=1, metavar="N",
+        help="continue in N ways, one after the other on standard output (1)",
+    )  # fmt: skip
     parser.add_argument(
-        "--top-p",
-        type=float,
-        default=0.95,
-        metavar="P",
-        help="keep the likeliest up to P together (0.95; 1 is off)",
-    )
-    parser.add_argument(
-        "--min-p",
-        type=float,
-        default=0.05,
-        metavar="P",
-        help="keep those P times as likely as the first (0.05; 0 is off)",
-    )
-    parser.add_argument("-s", "--seed", type=int, help="make the draws repeatable")
+        "--logprobs", type=int, metavar="K",
+        help="with --json: log-probabilities of each token and of K alternatives",
+    )  # fmt: skip
     parser.add_argument("--stop", action="append", default=[], help="end at this text; repeatable")
     parser.add_argument("--special", action="store_true", help="read control tokens in the prompt")
     parser.add_argument("--no-echo", action="store_true", help="do not print the prompt")
     parser.add_argument("-v", "--verbose", action="store_true", help="timings on standard error")
     add_json(parser)
+    add_generation_arguments(parser)
+    add_constraint_arguments(parser)
+    add_sampling_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    prompt = read_text(args.prompt)
+    if args.logprobs is not None and not args.json:
+        raise InputError("--logprobs is for --json, which is missing")
+    if args.choices > 1 and args.prompt_cache is not None:
+        raise InputError("--prompt-cache keeps one text; it does not go with --choices")
+    prompt, sampling = read_text(args.prompt), sampling_options(args)
     model = load_model(args)
+    recall_prompt(args, model)
+    held = constraint(args, model)
     with Bar("prompt", "tok") as bar:
-        generation = model.generate(
+        choices = model.choices(
             prompt,
+            n=args.choices,
             max_tokens=args.max_tokens,
-            temperature=args.temp,
-            top_k=args.top_k,
-            top_p=args.top_p,
-            min_p=args.min_p,
-            seed=args.seed,
             stop=args.stop,
             parse_special=args.special,
             progress=bar.update,
+            logprobs=args.logprobs,
+            constraint=held,
+            **generation_options(args, model),
+            **sampling,
         )
         if args.json:
-            _print_json(args, generation)
+            _print_json(args, choices)
         else:
-            _stream("" if args.no_echo else prompt, generation)
-    if args.verbose:
-        _report(generation)
-    elif generation.finish_reason == "context":
-        print(f"abi run: the context of {model.n_ctx} tokens is full", file=sys.stderr)
+            _print("" if args.no_echo else prompt, choices)
+    keep_prompt(args, model)
+    for generation in choices.generations:
+        if args.verbose:
+            _report(generation)
+        elif generation.finish_reason == "context":
+            print(f"abi run: the context of {model.n_ctx} tokens is full", file=sys.stderr)
+        if held is not None and generation.finish_reason != "stop":
+            print("abi run: the text ended before it was complete; raise -n", file=sys.stderr)
 
 
-def _stream(prompt: str, generation: Generation) -> None:
-    out = sys.stdout
-    out.write(prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-    out.flush()
-    for piece in generation:
-        out.write(piece)
-        out.flush()
-    out.write("\n")
+def _print(prompt: str, choices: Choices) -> None:
+    """One choice streams; several are printed when all have ended, with a line between."""
+    head = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if len(choices) == 1:
+        _stream(head, (piece for _, piece in choices))
+        return
+    for i, text in enumerate(choices.read()):
+        sys.stdout.write("---\n" if i else "")
+        _stream(head, [text])
 
 
-def _print_json(args: argparse.Namespace, generation: Generation) -> None:
-    text = generation.read()
+def _stream(head: str, pieces: Iterable[str]) -> None:
+    for piece in chain([head], pieces):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+def _print_json(args: argparse.Namespace, choices: Choices) -> None:
+    choices.read()
+    reports = [_json(generation) for generation in choices.generations]
+    first = choices.generations[0]
+    head = {"model": model_name(args), "prompt_tokens": first.prompt_tokens}
+    print_json(head | (reports[0] if len(reports) == 1 else {"choices": reports}))
+
+
+def _json(generation: Generation) -> dict[str, Any]:
     timings = generation.timings
-    print_json(
-        {
-            "model": model_name(args),
-            "prompt_tokens": generation.prompt_tokens,
-            "tokens": generation.tokens,
-            "text": text,
-            "finish_reason": generation.finish_reason,
-            "prefill_tok_s": round(timings.prefill_rate, 2),
-            "decode_tok_s": round(timings.decode_rate, 2),
-        }
-    )
+    report: dict[str, Any] = {
+        "tokens": generation.tokens,
+        "text": generation.text,
+        "finish_reason": generation.finish_reason,
+        "seed": generation.seed,
+        "prefill_tok_s": round(timings.prefill_rate, 2),
+        "decode_tok_s": round(timings.decode_rate, 2),
+        "reused_tokens": timings.reused_tokens,
+        "draft_tokens": timings.draft_tokens,
+        "draft_accepted": timings.draft_accepted,
+    }
+    if generation.logprobs is not None:
+        report["logprobs"] = [
+            _logprob(one) | {"top": [_logprob(other) for other in one.top]}
+            for one in generation.logprobs
+        ]
+    return report
+
+
+def _logprob(one: TokenLogprob) -> dict[str, Any]:
+    return {
+        "token": one.token,
+        "text": one.text,
+        "bytes": list(one.piece),
+        "logprob": one.logprob,
+    }
 
 
 def _report(generation: Generation) -> None:
     t = generation.timings
+    reused = f" and {t.reused_tokens} reused" if t.reused_tokens else ""
+    guessed = f"; {t.draft_accepted} of {t.draft_tokens} guesses right" if t.draft_tokens else ""
     print(
-        f"prompt {t.prefill_tokens} tokens, {t.prefill_rate:.1f} tok/s; "
-        f"generated {len(generation.tokens)}, {t.decode_rate:.1f} tok/s; "
+        f"prompt {t.prefill_tokens} tokens{reused}, {t.prefill_rate:.1f} tok/s; "
+        f"generated {len(generation.tokens)}, {t.decode_rate:.1f} tok/s{guessed}; "
         f"ended by {generation.finish_reason}",
         file=sys.stderr,
     )

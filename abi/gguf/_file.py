@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -102,8 +103,13 @@ def _open(source: Source) -> tuple[memoryview, str]:
     if isinstance(source, bytes | bytearray | memoryview):
         return memoryview(source).toreadonly().cast("B"), "<bytes>"
     if isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        if "\0" in name:
+            raise InputError(f"path {name!r}: a path holds no null")
         with open(source, "rb") as file:
-            return map_file(file), os.fspath(source)
+            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{name}: a device, which may never end; expected a file")
+            return map_file(file), name
     if hasattr(source, "read"):
         data = map_file(source)
         return data.cast("B") if data.c_contiguous else data, str(getattr(source, "name", "<file>"))

@@ -203,7 +203,7 @@ MISTAKES = {
     "no GGUF": (["inspect", __file__], "test_cli.py, offset 0, magic: not a GGUF file"),
     "kernels": (["run", "--kernels", "fpga"], "unknown kernels 'fpga'"),
     "context": (["run", "-n", "9999"], "9999 to generate: 9999 positions"),
-    "temperature": (["run", "--temp", "-1"], "temperature=-1.0: expected 0 or above"),
+    "temperature": (["run", "--temp", "-1"], "temperature=-1.0: expected a number, 0 or above"),
     "ids": (["tokenize", "--decode", "1 x"], "--decode takes token ids"),
     "id": (["tokenize", "--decode", "999999"], "token 999999 is not in the vocabulary"),
     "lengths": (["bench", "--prefill", "8,x"], "lengths '8,x': expected positive numbers"),

@@ -1,0 +1,79 @@
+"""`abi embed`."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import abi
+from abi.cli import main
+from tests.oracle.architectures import ENCODERS, write_case
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("bert") / "bert.gguf"
+    write_case(path, ENCODERS["bert"])
+    return str(path)
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["embed", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_each_text_is_a_line_of_numbers(bert: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = output(capsys, "-m", bert, "a cat", "a dog").splitlines()
+    want = abi.load(bert).embed(["a cat", "a dog"])
+    np.testing.assert_allclose([json.loads(line) for line in lines], want, rtol=0, atol=1e-6)
+
+
+def test_texts_come_from_a_file_and_go_to_one(
+    bert: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "texts").write_text("a cat\na dog\n")
+    out = str(tmp_path / "vectors.npy")
+    assert output(capsys, "-m", bert, "-f", str(tmp_path / "texts"), "-o", out) == ""
+    want = abi.load(bert).embed(["a cat", "a dog"])
+    np.testing.assert_allclose(np.load(out), want, rtol=0, atol=1e-6)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a cat\na dog")))
+    report = json.loads(output(capsys, "-m", bert, "-f", "-", "--json"))
+    assert report["dim"] == 64
+    np.testing.assert_allclose(report["embeddings"], want, rtol=0, atol=1e-6)
+
+
+def test_texts_are_ranked_best_first(bert: str, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["a cat", "a dog", "nothing"]
+    lines = output(capsys, "-m", bert, "--rerank", "cats", *texts).splitlines()
+    scores = abi.load(bert).rerank("cats", texts)
+    order = np.argsort(-scores)
+    assert lines == [f"{scores[i]:.4f}\t{texts[i]}" for i in order]
+    report = json.loads(output(capsys, "-m", bert, "--rerank", "cats", *texts, "--json"))
+    assert [r["text"] for r in report["results"]] == [texts[i] for i in order]
+
+
+def test_mistakes_are_a_line(bert: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "gap").write_text("a\n\nb\u2028c\n")
+    for arguments, words in (
+        (["-m", bert], "there is no text; give one or more, or a file with -f"),
+        (["-m", bert, "-f", str(tmp_path / "none")], "No such file or directory; give a file"),
+        (["a cat"], "the model names no pooling for embeddings"),
+        (["-m", bert, "a", "-o", str(tmp_path / "no" / "v.npy")], "choose another file with -o"),
+        (["--rerank", "q", "a cat"], "the model has no classifier"),
+        (
+            ["-m", bert, "--rerank", "q", "a", "--pooling", "cls"],
+            "not for --rerank",
+        ),
+        (["-m", bert, "--rerank", "q", "a", "-o", "x"], "not allowed with argument"),
+        (["-m", bert, "-f", str(tmp_path / "gap")], "line 2 of the texts is empty"),
+        (["-m", bert, "-c", "300", "a"], "n_ctx=300: the model has learned 256 positions"),
+        (["-m", bert, "word " * 400], "text 0 has"),
+    ):
+        assert main(["embed", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 1

@@ -13,7 +13,7 @@ import numpy as np
 from abi.gguf import write
 from abi.quant import TYPES, Tensor, encode
 
-__all__ = ["BENCH_110M", "TINYLLAMA", "LlamaShape", "llama_bytes", "write_llama"]
+__all__ = ["BENCH_110M", "TINYLLAMA", "LlamaShape", "llama_bytes", "vocabulary", "write_llama"]
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,24 @@ def _tensor(name: str, shape: tuple[int, ...], type_name: str, seed: tuple[int, 
     return Tensor(name, shape, TYPES[type_name], make)
 
 
-def _metadata(shape: LlamaShape) -> dict[str, Any]:
+def vocabulary(n_vocab: int) -> dict[str, Any]:
+    """Metadata of an SPM vocabulary of that size."""
     pieces = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256))]
     pieces += ["\u2581", *map(chr, range(0x21, 0x7F))]
-    pieces += [f"\u2581{i}" for i in range(shape.n_vocab)]
-    types = [2, 3, 3, *[6] * 256, *[1] * shape.n_vocab][: shape.n_vocab]
+    pieces += [f"\u2581{i}" for i in range(n_vocab)]
+    types = [2, 3, 3, *[6] * 256, *[1] * n_vocab][:n_vocab]
+    return {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": pieces[:n_vocab],
+        "tokenizer.ggml.scores": -np.arange(n_vocab, dtype=np.float32),
+        "tokenizer.ggml.token_type": np.array(types, np.int32),
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+        "tokenizer.ggml.unknown_token_id": 0,
+    }
+
+
+def _metadata(shape: LlamaShape) -> dict[str, Any]:
     metadata = {
         "general.architecture": shape.arch,
         "general.name": "random",
@@ -127,12 +140,5 @@ def _metadata(shape: LlamaShape) -> dict[str, Any]:
         f"{shape.arch}.attention.value_length": shape.head_dim,
         f"{shape.arch}.rope.dimension_count": shape.head_dim,
         f"{shape.arch}.vocab_size": shape.n_vocab,
-        "tokenizer.ggml.model": "llama",
-        "tokenizer.ggml.tokens": pieces[: shape.n_vocab],
-        "tokenizer.ggml.scores": -np.arange(shape.n_vocab, dtype=np.float32),
-        "tokenizer.ggml.token_type": np.array(types, np.int32),
-        "tokenizer.ggml.bos_token_id": 1,
-        "tokenizer.ggml.eos_token_id": 2,
-        "tokenizer.ggml.unknown_token_id": 0,
     }
-    return metadata | dict(shape.extra)
+    return metadata | vocabulary(shape.n_vocab) | dict(shape.extra)

@@ -34,7 +34,7 @@ def measure(type_name: str, weights: str, repeats: int = 15) -> dict[str, float]
         transformer = model.transformer
         layers = [vars(layer).values() for layer in transformer.layers]
         packed = [w for layer in layers for w in layer if w is not None and len(w.shape) == 2]
-        packed.append(transformer.output)
+        packed.append(transformer.outside.output)
         matrices = [w.data if w.layout == "float32" else w.data.to_float32() for w in packed]
         vectors = [np.ones(m.shape[1], np.float32) for m in matrices]
         cache = transformer.new_cache(n_ctx=1024)

@@ -7,6 +7,7 @@ comparing one commit with another (`pytest tests/bench --benchmark-only --benchm
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,17 @@ import abi
 from abi.kernels import NumpyKernels, select
 from abi.model import Batch
 from abi.quant import Tensor, decode
+from abi.sampling import make_sampler
 from tests.synthetic import LlamaShape, llama_bytes
 
+SAMPLINGS: dict[str, Any] = {
+    "default": {},
+    "greedy": {"temperature": 0},
+    "penalties": {"repeat_penalty": 1.1, "dry_multiplier": 0.8},
+    "without top-k": {"top_k": 0},
+    "top-n-sigma": {"top_n_sigma": 1.0},
+    "mirostat 2": {"mirostat": 2},
+}
 SHAPE = LlamaShape(4096, 512, 4, 8, 4, 1376, 1024)
 
 
@@ -42,6 +52,26 @@ def test_tokenize(benchmark: BenchmarkFixture, text: str) -> None:
         "mixed": "Ünïcödé 日本語 👍🏽 \n\n 12345 naïve café " * 200,
     }[text]
     benchmark(lambda: tokenizer.encode(sample))
+
+
+@pytest.mark.parametrize("n_vocab", [32_000, 152_000])
+@pytest.mark.parametrize("name", SAMPLINGS)
+def test_sample(benchmark: BenchmarkFixture, n_vocab: int, name: str) -> None:
+    logits = 3 * np.random.default_rng(0).standard_normal(n_vocab, np.float32)
+    sampler = make_sampler(n_vocab, seed=1, dry_sequence_breakers=[], **SAMPLINGS[name])
+    sampler.prime(range(64))
+
+    def step() -> None:
+        sampler.accept(sampler.sample(logits))
+
+    benchmark(step)
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_choices(benchmark: BenchmarkFixture, n: int) -> None:
+    model = abi.load(llama_bytes(SHAPE, "Q8_0"), kernels="numpy")
+    options: Any = {"max_tokens": 16, "seed": 1, "temperature": 2.0, "top_k": 0}
+    benchmark.pedantic(lambda: model.choices([100], n=n, **options).read(), rounds=3)
 
 
 def test_load_the_tiny_model(benchmark: BenchmarkFixture) -> None:

@@ -64,7 +64,7 @@ def reference(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("make_reference")
 
 
-@pytest.mark.parametrize("page", ["api.md", "cli.md", "errors.md"])
+@pytest.mark.parametrize("page", ["api.md", "chat-formats.md", "cli.md", "errors.md"])
 def test_the_reference_is_up_to_date(reference: Any, page: str) -> None:
     path = DOCS / "reference" / page
     stale = f"{_name(path)} is stale; run python docs/make_reference.py"

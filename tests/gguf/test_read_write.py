@@ -70,7 +70,7 @@ def test_nested_arrays_survive() -> None:
 def test_tensors_survive_at_any_alignment(alignment: int) -> None:
     rng = np.random.default_rng(0)
     tensors = [
-        Tensor.from_array(f"t.{name}", rng.standard_normal((3, 2, 32)), name)
+        Tensor.from_array(f"t.{name}", rng.standard_normal((3, 2, 256)), name)
         for name, codec in CODECS.items()
         if codec.encodes
     ]

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from abi.gguf import read, write
 from abi.quant import Tensor
+from abi.tokenizer import PRETOKENIZERS
+from tests.oracle.pieces import SYNTHETIC
+from tests.oracle.strings import mixed_strings
 from tests.synthetic import LlamaShape
 
 __all__ = [
-    "DATA", "N_RULE_STRINGS", "N_STRINGS", "PROMPTS", "RULES", "SHAPES", "STORIES", "digest",
-    "random_ids", "requantize", "stories_path",
+    "DATA", "KINDS", "N_CHUNKS", "N_MIXED", "N_STRINGS", "PERPLEXITY_CTX", "PROMPTS", "RULES",
+    "RULES_VOCAB", "SHAPES", "STORIES", "both_ways", "digest", "mixed_cases", "random_ids",
+    "requantize", "stories_path",
 ]  # fmt: skip
 
 DATA = Path(__file__).parent.parent / "data"
 STORIES = "stories260K-f32.gguf"
 N_STRINGS = 20_000
-N_RULE_STRINGS = 4_000
-RULES = (  # one name of each pre-tokeniser, compared on the vocabulary of llama-bpe
-    "gpt-2", "starcoder", "falcon", "default", "dbrx", "chatglm-bpe", "glm4", "qwen2", "qwen35",
-    "tekken", "gpt-4o",
+PERPLEXITY_CTX, N_CHUNKS = 256, 12
+N_MIXED = 500
+RULES_VOCAB = "gpt-2"
+# One name of each pre-tokeniser. With "whitespace" llama.cpp aborts at a space, except in the
+# kind of that name, which is compared as such.
+RULES = tuple(
+    name
+    for i, (name, rule) in enumerate(PRETOKENIZERS.items())
+    if rule not in list(PRETOKENIZERS.values())[:i] and name != "whitespace"
+)
+KINDS = (  # vendored files, and vocabularies of `pieces.SYNTHETIC`
+    "bert-bge", "deepseek-llm", "nomic-bert-moe", "phi-3", *(f"+{name}" for name in SYNTHETIC),
 )  # fmt: skip
 
 PROMPTS = (
@@ -74,9 +87,25 @@ def requantize(source: Path, target: Path, type_name: str) -> None:
     write(target, file.typed(), tensors)
 
 
-def digest(ids: list[int]) -> int:
+def digest(ids: Iterable[int]) -> int:
     """32 bits of a token list: FNV-1a over its numbers."""
     value = 0x811C9DC5
     for i in ids:
         value = (value ^ i) * 0x01000193 & 0xFFFFFFFF
     return value
+
+
+def mixed_cases(pieces: list[str]) -> Iterable[bytes]:
+    """Strings for one vocabulary."""
+    return mixed_strings(N_MIXED, 5, pieces)
+
+
+def both_ways(
+    raw: bytes,
+    encode: Callable[[bytes, bool, bool], list[int]],
+    detokenize: Callable[[list[int], bool, bool], bytes],
+) -> int:
+    """Digest of a string's tokens, without special ones and with them, and of their texts."""
+    plain, special = encode(raw, False, False), encode(raw, True, True)
+    texts = detokenize(plain, False, True), detokenize(special, True, False)
+    return digest([*plain, 1 << 31, *special, 1 << 31, *texts[0], 1 << 31, *texts[1]])

@@ -2,7 +2,7 @@
 
     nox -s record          (needs the extra `oracle`, which compiles llama.cpp)
 
-Writes `tests/data/llama-*.np[yz]` and `tests/data/provenance.json`.
+Writes `tests/data/llama-*` and `tests/data/provenance.json`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,24 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from abi.gguf import read, write
-from tests.oracle import vocabs
+from abi.generate import model_path
+from abi.gguf import read
+from abi.tokenizer import Tokenizer
+from tests.oracle import grammars, record_quantize, record_tokens, vocabs
 from tests.oracle.cases import (
     DATA,
-    N_RULE_STRINGS,
     N_STRINGS,
     PROMPTS,
-    RULES,
     SHAPES,
     digest,
     random_ids,
     requantize,
     stories_path,
 )
+from tests.oracle.record_architectures import record_architectures
+from tests.oracle.record_overlays import record_overlays
+from tests.oracle.record_perplexity import record_perplexity
+from tests.oracle.record_sampling import record_sampling
 from tests.oracle.strings import random_strings
 from tests.synthetic import write_llama
 
@@ -43,13 +47,20 @@ def main() -> None:
     provenance: dict[str, Any] = {"llama-cpp-python": llama_cpp.__version__, "files": {}}
     with tempfile.TemporaryDirectory() as folder:
         arrays = dict(_stories(Path(folder), provenance)) | dict(_random(Path(folder)))
+        provenance["architectures"] = record_architectures(Path(folder))
+        record_overlays(Path(folder))
+        provenance["perplexity"] = record_perplexity(Path(folder))
     np.savez_compressed(DATA / "llama-logits.npz", **arrays)
     vocab_folder = vocabs.fetch()
     for name in vocabs.VOCABS:
         path = vocab_folder / f"ggml-vocab-{name}.gguf"
         provenance["files"][path.name] = _sha256(path)
         np.save(DATA / f"llama-tokens-{name}.npy", _digests(path, N_STRINGS))
-    np.savez(DATA / "llama-rules.npz", **_rules(vocab_folder / "ggml-vocab-llama-bpe.gguf"))
+    record_tokens.main()
+    provenance["files"][model_path().name] = _sha256(model_path())
+    record_sampling()
+    record_quantize.main()
+    (DATA / "llama-grammars.json").write_text(_grammars(vocab_folder, provenance))
     (DATA / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
 
 
@@ -97,15 +108,17 @@ def _logits(model: llama_cpp.Llama, ids: list[int]) -> Any:
     return np.array(model.scores[: len(ids)], np.float32)
 
 
-def _rules(path: Path) -> dict[str, Any]:
-    """Tokens by each pre-tokeniser, over the same vocabulary."""
-    file, found = read(path), {}
-    with tempfile.TemporaryDirectory() as folder:
-        for rule in RULES:
-            changed = Path(folder) / f"{rule}.gguf"
-            write(changed, file.typed() | {"tokenizer.ggml.pre": rule}, [])
-            found[rule] = _digests(changed, N_RULE_STRINGS)[::2]  # without special tokens
-    return found
+def _grammars(folder: Path, provenance: dict[str, Any]) -> str:
+    """What its grammar sampler says, over the vocabulary of llama-spm."""
+    path = folder / "ggml-vocab-llama-spm.gguf"
+    tokenizer = Tokenizer.from_metadata(read(path).metadata)
+    pieces = [tokenizer.piece(i, special=False) for i in range(len(tokenizer))]
+    cases = dict(grammars.CASES)
+    for name in vocabs.GRAMMARS:
+        file = folder / f"{name}.gbnf"
+        provenance["files"][file.name] = _sha256(file)
+        cases[file.name] = file.read_text()
+    return json.dumps(grammars.record(path, pieces, cases), indent=0, ensure_ascii=False) + "\n"
 
 
 def _digests(path: Path, n_strings: int) -> Any:

@@ -1,4 +1,4 @@
-"""llama.cpp's own vocabulary files and test texts, which are not ours to ship.
+"""llama.cpp's own vocabulary files, grammars and test texts, which are not ours to ship.
 
 They lie in the source distribution of llama-cpp-python on PyPI. It is fetched once (not
 built) and what is needed is kept under the cache folder. `ABI_TEST_CACHE` moves that folder.
@@ -13,11 +13,20 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-__all__ = ["LLAMA_CPP_PYTHON", "MORE_VOCABS", "VOCABS", "cache_folder", "fetch", "read_cases"]
+__all__ = [
+    "CASELESS", "GRAMMARS", "LLAMA_CPP_PYTHON", "MORE_VOCABS", "SOURCE", "VOCABS", "cache_folder",
+    "fetch", "read_cases",
+]  # fmt: skip
 
 LLAMA_CPP_PYTHON = "0.3.36"
 VOCABS = ("llama-spm", "llama-bpe", "gpt-2")  # compared on the random strings too
-MORE_VOCABS = ("qwen2", "qwen35", "starcoder", "refact", "falcon", "mpt", "command-r", "phi-3")
+MORE_VOCABS = (
+    "qwen2", "qwen35", "starcoder", "refact", "falcon", "mpt", "command-r", "phi-3", "bert-bge",
+    "deepseek-llm", "deepseek-coder", "gemma-4",
+)  # fmt: skip
+SOURCE = "llama-vocab.cpp"  # holds the names of the pre-tokenisers
+CASELESS = ("nomic-bert-moe", "baichuan")  # llama.cpp has no test texts for these
+GRAMMARS = ("arithmetic", "c", "chess", "english", "japanese", "json", "json_arr", "list")
 
 _SEPARATOR = "\n__ggml_vocab_test__\n"
 
@@ -37,7 +46,7 @@ def fetch() -> Path:
         If it cannot be fetched; the message holds pip's last line.
     """
     folder = cache_folder() / f"vocabs-{LLAMA_CPP_PYTHON}"
-    if all((folder / f"ggml-vocab-{name}.gguf{end}").exists() for name in _ALL for end in _ENDS):
+    if all((folder / name).exists() for name in _FILES):
         return folder
     with tempfile.TemporaryDirectory() as scratch:
         _download(scratch)
@@ -46,8 +55,12 @@ def fetch() -> Path:
     return folder
 
 
-_ENDS = ("", ".inp", ".out")
-_ALL = VOCABS + MORE_VOCABS
+_FILES = {SOURCE} | {
+    f"ggml-vocab-{name}.gguf{end}"
+    for name in VOCABS + MORE_VOCABS + CASELESS
+    for end in (("",) if name in CASELESS else ("", ".inp", ".out"))
+}
+_FILES |= {f"{name}.gbnf" for name in GRAMMARS}
 
 
 def read_cases(folder: Path, name: str) -> list[tuple[str, list[int]]]:
@@ -71,11 +84,10 @@ def _download(folder: str) -> None:
 
 def _unpack(archive: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {f"ggml-vocab-{name}.gguf{end}" for name in _ALL for end in _ENDS}
     with tarfile.open(archive) as tar:
         for member in tar:
             base = member.name.rpartition("/")[2]
-            source = tar.extractfile(member) if base in wanted else None
+            source = tar.extractfile(member) if base in _FILES else None
             if source is None:
                 continue
             part = folder / f"{base}.{os.getpid()}"

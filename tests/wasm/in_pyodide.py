@@ -7,9 +7,10 @@ os.environ["ABI_NATIVE_LIBRARY"] = "/mnt/abi_accel.so"
 
 import abi
 from abi.kernels import candidates, conformance, select
-from tests.wasm.shared import fixed_product, story
+from tests.wasm.shared import features, fixed_product, story
 
 report = {"candidates": {c.name: c.reason for c in candidates()}}
+report["features"] = features()
 for name in ("numpy", "native"):
     checks = conformance.run(select(name), int8_activations=name == "native")
     report[name] = {

@@ -1,4 +1,6 @@
-"""Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `fuzz`, `build`, `record`."""
+"""Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `fuzz`, `build`, `record`,
+`record_chat`, `oracle`, `schemas`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ PYTHONS = [
     for line in PROJECT["classifiers"]
     if (match := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line))
 ]
-FUZZ_TARGETS = ("gguf", "tokenizer", "chat", "model")
+FUZZ_TARGETS = ("gguf", "tokenizer", "vocab", "chat", "model", "gbnf", "schema")
 
 
 @nox.session(python=PYTHONS)
@@ -81,6 +83,15 @@ def bench(session: nox.Session) -> None:
     session.run(*ratio, "--type", "F32", "--check")
     session.run(*ratio, "--type", "Q8_0", "--check")
     session.run(*ratio, "--type", "Q8_0", "--weights", "blocks")
+    session.run("python", "-m", "tests.bench.grammar", "--check")
+
+
+@nox.session
+def schemas(session: nox.Session) -> None:
+    """1,000 random JSON Schemas: what is written under them is valid."""
+    session.install("-e", ".[test]")
+    session.env["ABI_TEST_SCHEMAS"] = session.posargs[0] if session.posargs else "1000"
+    session.run("python", "-m", "pytest", "-s", "tests/grammar/test_proof.py", "-k", "written")
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -118,6 +129,20 @@ def record(session: nox.Session) -> None:
     """Record what llama.cpp gives (compiles it, some minutes; pip keeps the wheel)."""
     session.install("-e", ".[oracle]")
     session.run("python", "-m", "tests.oracle.record")
+
+
+@nox.session
+def record_chat(session: nox.Session) -> None:
+    """Record what transformers renders by llama.cpp's chat templates."""
+    session.install("-e", ".[oracle-chat]")
+    session.run("python", "-m", "tests.oracle.record_chat")
+
+
+@nox.session
+def oracle(session: nox.Session) -> None:
+    """Compare every tokeniser with llama.cpp, live: 200,000 strings a family (an hour)."""
+    session.install("-e", ".[oracle]")
+    session.run("python", "-m", "tests.oracle.differential", *session.posargs)
 
 
 def _build(session: nox.Session, project: Path, out: Path | None = None) -> Path:

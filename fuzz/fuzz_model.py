@@ -20,9 +20,12 @@ def one_input(data: bytes) -> None:
     except (FormatError, UnsupportedError):
         return
     try:
+        model.embed("a b", pooling="mean")
+        if model.transformer.outside.cls_output is not None:
+            model.rerank("a", ["b"])
         model.generate("a b</s>", max_tokens=2, temperature=0).read()
         model.generate(b"\xff", max_tokens=2, seed=1, parse_special=True).read()
-    except (ContextLengthError, InputError, FormatError):
+    except (ContextLengthError, InputError, FormatError, UnsupportedError):
         return
 
 

@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from reference_chat import formats_page
 from reference_source import (
     ROOT,
     class_signature,
@@ -41,12 +42,32 @@ ENVIRONMENT = {
         "When a wheel of `abi-accel` is built: the target to compile for, a key of "
         "`abi_accel.build.TARGETS`. Unset: the machine that builds."
     ),
+    "ABI_CACHE": (
+        "Folder of the models that `abi pull` fetches. Unset: `abi` in the platform's folder for "
+        "caches (`~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`)."
+    ),
     "ABI_KERNELS": (
         "Name of the kernel set, where neither `kernels=` nor `abi.kernels.use` names one. "
         "`auto` or unset: the first one that is usable."
     ),
     "ABI_NATIVE_LIBRARY": (
         "Path of the native library to load instead of the one in the package `abi_accel`."
+    ),
+    "ABI_OFFLINE": "`1`: `abi pull` and `abi.hub.pull` use the cache alone, never the network.",
+    "HF_ENDPOINT": "Address of a mirror of the hub to use instead of `https://huggingface.co`.",
+    "HF_HUB_OFFLINE": "The same as `ABI_OFFLINE`, as `huggingface_hub` knows it.",
+    "HF_TOKEN": (
+        "Token for gated and private repositories. Sent to the hub (or `HF_ENDPOINT`) alone, over "
+        "https or to this machine, and never to where it redirects."
+    ),
+    "LOCALAPPDATA": (
+        "Windows: the folder that holds the cache, unless `ABI_CACHE` is set, and what was typed "
+        "into `abi chat`, unless `XDG_STATE_HOME` is."
+    ),
+    "NO_COLOR": "Not empty: `abi chat` shows reasoning as it shows the answer.",
+    "XDG_CACHE_HOME": "Linux: the folder that holds the cache, unless `ABI_CACHE` is set.",
+    "XDG_STATE_HOME": (
+        "Where `abi chat` keeps what was typed, in `abi/history`. Unset: `~/.local/state`."
     ),
 }
 
@@ -226,6 +247,7 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "api.md": api_page(),
         REFERENCE / "cli.md": cli_page(),
+        REFERENCE / "chat-formats.md": _page(formats_page(_MADE)),
         REFERENCE / "errors.md": errors_page(),
     }
 

@@ -208,6 +208,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, nargs="+", default=Recipe.steps)
     parser.add_argument("--minutes", type=float, default=0.0, help="run by time, not by steps")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--heads", type=int, nargs=2, metavar="N", default=(Config.n_head, Config.n_head_kv),
+        help="query heads and key/value heads",
+    )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from OUT's .npz")
     parser.add_argument("--check", action="store_true", help="verify the gradients and stop")
     return parser.parse_args()
@@ -222,7 +226,7 @@ def main() -> int:
         return int(worst > 1e-5)
     texts = [story.text for story in itertools.islice(stories(0), VOCAB_STORIES)]
     vocab = learn(texts, Config.n_vocab)
-    config = Config(n_vocab=len(vocab.tokens))
+    config = Config(n_vocab=len(vocab.tokens), n_head=args.heads[0], n_head_kv=args.heads[1])
     checkpoint = args.out.with_suffix(".npz")
     state = load(checkpoint, config) if args.resume else fresh(config, args.seed)
     recipe = Recipe(steps=tuple(args.steps), minutes=args.minutes, seed=args.seed)

@@ -13,10 +13,9 @@ from typing import Any
 from abi.errors import FormatError
 from abi.tokenizer._merge import merge
 from abi.tokenizer._pretokenizer import PreTokenizer
-from abi.tokenizer._roles import TokenType
 from abi.tokenizer._unicode import WHITE, decode_lenient, is_valid, lower
-from abi.tokenizer._vocab import Vocab, byte_pieces
-from abi.tokenizer._words import remember
+from abi.tokenizer._vocab import Pieces, Vocab, spaced
+from abi.tokenizer._words import WordTokens
 
 __all__ = ["DNA_MARK", "BytePairEncoding", "HybridDNA", "WhitespaceBPE", "byte_alphabet"]
 
@@ -45,8 +44,8 @@ class BytePairEncoding:
         self._split = pre.split
         needed = metadata.get("tokenizer.ggml.pre") != "kimi-k2"
         self._ranks = _ranks(metadata, needed, vocab.ids)
-        self._byte_pieces = byte_pieces(vocab)
-        self._words: dict[str, list[int]] = {}
+        self._pieces = Pieces(vocab, spaced if pre.escape_spaces else _alphabet_bytes)
+        self._words = WordTokens(self._encode_word)
 
     def encode(self, text: str, after_special: bool) -> list[int]:
         """Token ids of one stretch of text."""
@@ -56,25 +55,12 @@ class BytePairEncoding:
             text = decode_lenient(text.encode("utf-8", "surrogateescape"))
         words, out = self._words, []
         for word in self._split(text):
-            ids = words.get(word)
-            if ids is None:
-                ids = self._encode_word(word)
-                remember(words, word, ids)
-            out += ids
+            out += words[word]
         return out
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for."""
-        text, kind = self._vocab.texts[token], self._vocab.types[token]
-        if kind is TokenType.BYTE:
-            return self._byte_pieces[token]
-        if kind is TokenType.NORMAL:
-            if not self._pre.escape_spaces:
-                return _alphabet_bytes(text)
-            text = text.replace(_SPACE, " ")
-        elif kind in (TokenType.UNUSED, TokenType.UNDEFINED):
-            return b""
-        return text.encode("utf-8", "surrogateescape")
+        return self._pieces(token)
 
     def _encode_word(self, word: str) -> list[int]:
         ids, ranks, pre = self._vocab.ids, self._ranks, self._pre

@@ -13,7 +13,7 @@ from abi.errors import FormatError
 from abi.tokenizer._match import Matcher
 from abi.tokenizer._roles import TokenType
 from abi.tokenizer._unicode import decode_lenient, is_valid
-from abi.tokenizer._vocab import Vocab, byte_pieces
+from abi.tokenizer._vocab import Pieces, Vocab
 
 __all__ = ["PLaMo2"]
 
@@ -28,7 +28,7 @@ class PLaMo2:
 
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
-        self._byte_pieces = byte_pieces(vocab)
+        self._byte_pieces = Pieces(vocab).of_bytes
         self._bytes = _byte_ids(self._byte_pieces)
         scores = {i: _whole(i, vocab.scores[i]) for i in vocab.ids.values()}
         self._scores = {i: score for i, score in scores.items() if score > _INVALID}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abi.errors import FormatError
 from abi.tokenizer._match import Matcher, as_latin1
 from abi.tokenizer._vocab import Vocab
-from abi.tokenizer._words import Words, remember
+from abi.tokenizer._words import Words, WordTokens
 
 __all__ = ["RWKV", "unescape"]
 
@@ -59,17 +59,13 @@ class RWKV:
         self._unk = vocab.special.get("unk")
         self._check({text[0] for text in tokens})
         self._cut = Words(tokens, " ").cut
-        self._words: dict[str, list[int]] = {}
+        self._words = WordTokens(self._encode_word)
 
     def encode(self, text: str, after_special: bool) -> list[int]:
         """Token ids of one stretch of text."""
         words, out = self._words, []
         for word in self._cut(as_latin1(text)):
-            ids = words.get(word)
-            if ids is None:
-                ids = self._encode_word(word)
-                remember(words, word, ids)
-            out += ids
+            out += words[word]
         return out
 
     def piece(self, token: int) -> bytes:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from abi.errors import FormatError
 from abi.tokenizer._match import as_latin1
 from abi.tokenizer._merge import merge
-from abi.tokenizer._roles import TokenType
 from abi.tokenizer._unicode import SYMBOL_BYTES, is_valid
-from abi.tokenizer._vocab import Vocab, byte_pieces
-from abi.tokenizer._words import Words, remember
+from abi.tokenizer._vocab import Pieces, Vocab
+from abi.tokenizer._words import Words, WordTokens
 
 __all__ = ["SentencePiece"]
 
@@ -29,8 +28,8 @@ class SentencePiece:
         scores = zip(vocab.texts, vocab.scores, strict=True)
         self._costs = {text: min(-score, _DEAREST) for text, score in scores}
         self._bytes = [self._byte_id(b) for b in range(256)]
-        self._byte_pieces = byte_pieces(vocab)
-        self._words: dict[str, list[int]] = {}
+        self._pieces = Pieces(vocab)
+        self._words = WordTokens(self._encode_word)
         self._cut = Words(vocab.texts, _SPACE).cut
         self._raw: tuple[dict[str, float], dict[str, int]] | None = None
 
@@ -43,23 +42,12 @@ class SentencePiece:
             return self._encode_bytes(text)
         words, out = self._words, []
         for word in self._cut(text):
-            ids = words.get(word)
-            if ids is None:
-                ids = self._encode_word(word)
-                remember(words, word, ids)
-            out += ids
+            out += words[word]
         return out
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for."""
-        text, kind = self._vocab.texts[token], self._vocab.types[token]
-        if kind is TokenType.BYTE:
-            return self._byte_pieces[token]
-        if kind is TokenType.NORMAL:
-            text = text.replace(_SPACE, " ")
-        elif kind in (TokenType.UNUSED, TokenType.UNDEFINED):
-            return b""
-        return text.encode("utf-8", "surrogateescape")
+        return self._pieces(token)
 
     def _encode_word(self, word: str) -> list[int]:
         costs, ids = self._costs, self._vocab.ids

@@ -18,8 +18,8 @@ from abi.tokenizer._charsmap import Charsmap
 from abi.tokenizer._match import Matcher, as_latin1
 from abi.tokenizer._roles import TokenType
 from abi.tokenizer._unicode import SYMBOL_BYTES, sequence_size
-from abi.tokenizer._vocab import Vocab, byte_pieces
-from abi.tokenizer._words import Words, remember
+from abi.tokenizer._vocab import Pieces, Vocab
+from abi.tokenizer._words import Words, WordTokens
 
 __all__ = ["Unigram"]
 
@@ -35,7 +35,7 @@ class Unigram:
     def __init__(self, vocab: Vocab, metadata: Mapping[str, Any]) -> None:
         self._vocab = vocab
         self._unk = vocab.require("unk", "Unigram has one for characters without a token")
-        self._byte_pieces = byte_pieces(vocab)
+        self._pieces = Pieces(vocab)
         self._normalizer = _Normalizer(vocab, Charsmap(metadata))
         kinds = vocab.stored_types
         matched = {text: i for text, i in vocab.ids.items() if kinds[i] in _MATCHED}
@@ -49,7 +49,7 @@ class Unigram:
         self._cut = Words(matched, _SPACE).cut
         single = [self._scores[i] for text, i in matched.items() if len(text) == 1]
         self._exact_length = _exact_length(self._scores, [*single, self._unk_score])
-        self._words: dict[str, list[int]] = {}
+        self._words = WordTokens(lambda word: self._best(word, self._matcher, None))
 
     def encode(self, text: str, after_special: bool) -> list[int]:
         """Token ids of one stretch of text."""
@@ -63,10 +63,7 @@ class Unigram:
         words, unk = self._words, self._unk
         out: list[int] = []
         for word in self._cut(text) if len(text) < self._exact_length else [text]:
-            ids = words.get(word)
-            if ids is None:
-                ids = self._best(word, self._matcher, None)
-                remember(words, word, ids)
+            ids = words[word]
             # Unknown characters in a row are one token, across words too.
             if ids[0] == unk and out and out[-1] == unk:
                 ids = ids[1:]
@@ -75,14 +72,7 @@ class Unigram:
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for."""
-        text, kind = self._vocab.texts[token], self._vocab.types[token]
-        if kind is TokenType.BYTE:
-            return self._byte_pieces[token]
-        if kind is TokenType.NORMAL:
-            text = text.replace(_SPACE, " ")
-        elif kind in (TokenType.UNUSED, TokenType.UNDEFINED):
-            return b""
-        return text.encode("utf-8", "surrogateescape")
+        return self._pieces(token)
 
     def _encode_raw(self, raw: bytes) -> list[int]:
         """Over bytes, where a character is as long as its first byte says."""

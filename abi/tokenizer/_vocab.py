@@ -6,14 +6,14 @@ Follows `llama_vocab::impl::load` of llama.cpp, its defaults included.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from abi.errors import FormatError
 from abi.tokenizer._roles import SPECIAL_KEYS, TokenType, assign_roles, stripping
 
-__all__ = ["Vocab", "byte_pieces", "flag"]
+__all__ = ["Pieces", "Vocab", "flag", "spaced"]
 
 _BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 
@@ -119,20 +119,50 @@ class Vocab:
         return token
 
 
-def byte_pieces(vocab: Vocab) -> dict[int, bytes]:
-    """Bytes of the tokens that are typed as one."""
-    pieces: dict[int, bytes] = {}
-    for i, (text, kind) in enumerate(zip(vocab.texts, vocab.types, strict=True)):
-        if kind is not TokenType.BYTE:
-            continue
-        match = _BYTE.fullmatch(text)
-        if match is None:
-            raise FormatError(
-                f"token {i} {text!r} is typed as a byte, expected a text like <0x0A>",
-                field="tokenizer.ggml.tokens",
-            )
-        pieces[i] = bytes([int(match[1], 16)])
-    return pieces
+class Pieces:
+    """The bytes of tokens.
+
+    Parameters
+    ----------
+    vocab : Vocab
+    normal : callable, optional
+        From the text of an ordinary token to its bytes; U+2581 becomes a space if not given.
+
+    Attributes
+    ----------
+    of_bytes : dict of int to bytes
+        Those of the tokens that are typed as a byte.
+    """
+
+    def __init__(self, vocab: Vocab, normal: Callable[[str], bytes] | None = None) -> None:
+        self._vocab, self._normal = vocab, normal or spaced
+        kinds = enumerate(vocab.types)
+        self.of_bytes = {i: _byte(i, vocab.texts[i]) for i, k in kinds if k is TokenType.BYTE}
+
+    def __call__(self, token: int) -> bytes:
+        text, kind = self._vocab.texts[token], self._vocab.types[token]
+        if kind is TokenType.NORMAL:
+            return self._normal(text)
+        if kind is TokenType.BYTE:
+            return self.of_bytes[token]
+        if kind in (TokenType.UNUSED, TokenType.UNDEFINED):
+            return b""
+        return text.encode("utf-8", "surrogateescape")
+
+
+def spaced(text: str) -> bytes:
+    """The bytes of a token's text, with U+2581 as a space."""
+    return text.replace("\u2581", " ").encode("utf-8", "surrogateescape")
+
+
+def _byte(token: int, text: str) -> bytes:
+    match = _BYTE.fullmatch(text)
+    if match is None:
+        raise FormatError(
+            f"token {token} {text!r} is typed as a byte, expected a text like <0x0A>",
+            field="tokenizer.ggml.tokens",
+        )
+    return bytes([int(match[1], 16)])
 
 
 def flag(metadata: Mapping[str, Any], name: str, default: bool) -> bool:

@@ -9,7 +9,6 @@ lowered and lose their accents if the file says nothing else.
 from __future__ import annotations
 
 from abi.tokenizer._match import Matcher, as_latin1
-from abi.tokenizer._roles import TokenType
 from abi.tokenizer._unicode import (
     HAN,
     WHITE,
@@ -19,8 +18,8 @@ from abi.tokenizer._unicode import (
     lower,
     without_accent,
 )
-from abi.tokenizer._vocab import Vocab, byte_pieces
-from abi.tokenizer._words import remember
+from abi.tokenizer._vocab import Pieces, Vocab
+from abi.tokenizer._words import WordTokens
 
 __all__ = ["WordPiece"]
 
@@ -48,8 +47,8 @@ class WordPiece:
         self._plain = all(map(is_valid, vocab.texts))
         self._matcher = Matcher(vocab.ids) if self._plain else None
         self._raw: Matcher | None = None
-        self._byte_pieces = byte_pieces(vocab)
-        self._words: dict[str, list[int]] = {}
+        self._pieces = Pieces(vocab)
+        self._words = WordTokens(self._encode_word)
 
     def encode(self, text: str, after_special: bool) -> list[int]:
         """Token ids of one stretch of text."""
@@ -57,25 +56,16 @@ class WordPiece:
             text = decode_lenient(text.encode("utf-8", "surrogateescape"))
         words, out = self._words, []
         for word in text.translate(self._chars).split(" "):
-            ids = words.get(word)
-            if ids is None:
-                ids = self._encode_word(word) if word else []
-                remember(words, word, ids)
-            out += ids
+            out += words[word]
         return out
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for."""
-        text, kind = self._vocab.texts[token], self._vocab.types[token]
-        if kind is TokenType.BYTE:
-            return self._byte_pieces[token]
-        if kind is TokenType.NORMAL:
-            text = text.replace(_SPACE, " ")
-        elif kind in (TokenType.UNUSED, TokenType.UNDEFINED):
-            return b""
-        return text.encode("utf-8", "surrogateescape")
+        return self._pieces(token)
 
     def _encode_word(self, word: str) -> list[int]:
+        if not word:
+            return []
         word = _SPACE + word
         matcher = self._matcher
         if matcher is None or not is_valid(word):

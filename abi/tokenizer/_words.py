@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-__all__ = ["Words", "remember"]
+__all__ = ["WordTokens", "Words"]
 
 # Words whose tokens are remembered: at most some 25 megabytes, whatever the text.
 _CACHED_WORDS = 1 << 16
 _CACHED_LENGTH = 48
 
 
-def remember(words: dict[str, list[int]], word: str, ids: list[int]) -> None:
-    """Keep the tokens of a word, if it is short; begin anew when there are too many."""
-    if len(word) <= _CACHED_LENGTH:
-        if len(words) >= _CACHED_WORDS:
-            words.clear()
-        words[word] = ids
+class WordTokens(dict[str, list[int]]):
+    """Tokens by word, found when first asked for; short words are remembered.
+
+    When there are too many it begins anew.
+
+    Examples
+    --------
+    >>> tokens = WordTokens(lambda word: [len(word)])
+    >>> tokens["hello"], dict(tokens)
+    ([5], {'hello': [5]})
+    """
+
+    def __init__(self, encode: Callable[[str], list[int]]) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def __missing__(self, word: str) -> list[int]:
+        ids = self._encode(word)
+        if len(word) <= _CACHED_LENGTH:
+            if len(self) >= _CACHED_WORDS:
+                self.clear()
+            self[word] = ids
+        return ids
 
 
 class Words:

@@ -14,7 +14,7 @@ from abi.tokenizer import PRETOKENIZERS
 from abi.tokenizer._match import Matcher
 from abi.tokenizer._merge import _merge_long, _merge_short
 from abi.tokenizer._unicode import kind_of
-from abi.tokenizer._words import Words, remember
+from abi.tokenizer._words import Words, WordTokens
 from tests.tokenizer.vocab import bpe, rwkv, spm, unigram
 
 TOKENS = st.lists(st.text("ab\u2581", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
@@ -59,12 +59,16 @@ def test_unigram_words_give_what_the_whole_text_gives(text: str) -> None:
 
 
 def test_remembered_words_are_bounded() -> None:
-    words: dict[str, list[int]] = {}
-    for i in range(70_000):
-        remember(words, str(i), [i])
+    words = WordTokens(lambda word: [len(word)])
+    assert all(words[str(i)] == [len(str(i))] for i in range(70_000))
     assert len(words) == 70_000 - (1 << 16)
-    remember(words, "x" * 49, [1])
-    assert "x" * 49 not in words
+    assert words["x" * 49] == [49] and "x" * 49 not in words
+
+
+def test_a_short_word_is_tokenised_once() -> None:
+    asked: list[str] = []
+    words = WordTokens(lambda word: [asked.append(word)] and [1])
+    assert words["a"] is words["a"] and asked == ["a"]
 
 
 @pytest.mark.parametrize("rule", ["llama-bpe", "gpt-4o", "deepseek-v3", "kimi-k2", "youtu"])

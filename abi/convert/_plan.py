@@ -22,6 +22,8 @@ from abi.quant import TYPES, Tensor, codec, tensor_type
 __all__ = ["Planned", "QuantizeOptions", "QuantizePlan", "plan_quantize"]
 
 _INTEGERS = ("I8", "I16", "I32", "I64")
+# Layers that make a model one "of 70 B", whose values are worth more.
+_SIZE_70B = {"llama": 80, "qwen2": 80, "deci": 80, "olmo": 80, "jais2": 68}
 _GLM5_AT_LEAST_Q8 = ("attn_q_a", "attn_q_b", "nextn.eh_proj")
 
 
@@ -165,7 +167,8 @@ class _Chooser:
         n_head = _number(file.metadata, f"{self._arch}.attention.head_count")
         n_head_kv = _number(file.metadata, f"{self._arch}.attention.head_count_kv", n_head)
         self._n_gqa = n_head // n_head_kv if n_head_kv else 0
-        self._is_70b = self._arch == "llama" and self._n_layer == 80 and n_head != n_head_kv
+        self._is_70b = _SIZE_70B.get(self._arch) == self._n_layer
+        self._is_70b &= self._arch != "llama" or n_head != n_head_kv  # else it has 65 B
         kinds = Counter(kind_of(name) for name in file.tensors)
         self._n_attn_v, self._tied = kinds["attn_v"], not kinds["output"]
         self._seen: Counter[str] = Counter()

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
+from abi.generate._prompt_cache import common_prefix
 from abi.model import Batch, KVCache, Transformer
 from abi.tokenizer import Tokenizer
 
@@ -22,6 +23,7 @@ __all__ = ["Draft", "ModelDraft", "PromptLookup"]
 
 
 _N_BATCH = 512  # tokens that a draft model catches up with at a time
+_FREE, _PADDING = 5, 128  # tokens at the beginning and at the end in which it may differ
 
 
 class Draft(Protocol):
@@ -94,7 +96,8 @@ class ModelDraft:
     Raises
     ------
     InputError
-        If the vocabularies differ.
+        If the vocabularies differ by more than llama.cpp lets them: the first five tokens, and
+        up to 128 at the end, with which some models are padded.
     """
 
     def __init__(
@@ -105,11 +108,8 @@ class ModelDraft:
         n_ctx: int,
         least: float = 0.4,
     ) -> None:
-        if tokenizer.vocab.texts != other.vocab.texts:
-            raise InputError(
-                f"the draft model has {len(tokenizer)} tokens that are not those of the model's "
-                f"{len(other)}; a draft needs the same vocabulary"
-            )
+        _check_vocabularies(tokenizer.vocab.texts, other.vocab.texts)
+        self._n_vocab, self._n_other = len(tokenizer), len(other)
         self._transformer, self._n_ctx, self._least = transformer, n_ctx, least
         self._cache: KVCache = transformer.new_cache(n_ctx=n_ctx)
         self._held: list[int] = []
@@ -117,13 +117,14 @@ class ModelDraft:
     def propose(self, tokens: Sequence[int], most: int) -> list[int]:
         """The likeliest tokens, one after another, while they are likely enough."""
         most = min(most, self._n_ctx - len(tokens))
-        if most < 1:
+        if most < 1 or max(tokens) >= self._n_vocab:  # one of the other's padding
             return []
         logits = self._catch_up(list(tokens))
         guess: list[int] = []
         while True:
             token = int(logits.argmax())
-            if 1 / np.exp(logits - logits[token]).sum() < self._least:
+            likely = 1 / np.exp(logits - logits[token]).sum() >= self._least
+            if not likely or token >= self._n_other:
                 return guess
             guess.append(token)
             if len(guess) == most:
@@ -132,10 +133,7 @@ class ModelDraft:
 
     def _catch_up(self, tokens: list[int]) -> npt.NDArray[np.float64]:
         """Logits after these tokens, from what the cache holds of them."""
-        common = 0
-        limit = min(len(self._held), len(tokens) - 1)
-        while common < limit and self._held[common] == tokens[common]:
-            common += 1
+        common = common_prefix(self._held, tokens[:-1])
         del self._held[common:]
         for start in range(common, len(tokens) - _N_BATCH, _N_BATCH):
             self._run(tokens[start : start + _N_BATCH], 0)
@@ -147,3 +145,14 @@ class ModelDraft:
         logits = self._transformer.forward(batch, self._cache, rows)
         self._held += tokens
         return logits.astype(np.float64).reshape(-1)
+
+
+def _check_vocabularies(draft: Sequence[str], target: Sequence[str]) -> None:
+    common = min(len(draft), len(target))
+    differs = next((i for i in range(_FREE, common) if draft[i] != target[i]), None)
+    if differs is None and max(len(draft), len(target)) - common <= _PADDING:
+        return
+    what = f"they have {len(draft)} and {len(target)} tokens"
+    if differs is not None:
+        what = f"token {differs} is {draft[differs]!r:.60} there and {target[differs]!r:.60} here"
+    raise InputError(f"a draft needs the model's vocabulary, and {what}; choose another draft")

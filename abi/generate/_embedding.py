@@ -2,143 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import Cancelled, ContextLengthError, FormatError, InputError
+from abi.errors import FormatError, InputError
 from abi.generate._base import ModelBase
 from abi.generate._decode import Cancel
-from abi.model import POOLINGS, Batch, Progress, Transformer, embed_batch
-from abi.tokenizer import Tokenizer
+from abi.generate._embedder import Embedder
+from abi.model import Progress
 
 __all__ = ["EmbeddingModel"]
 
 F32 = npt.NDArray[np.float32]
-Ids = list[int]
 
-
-@dataclass(frozen=True)
-class _Embedder:
-    """A model's way from texts to vectors.
-
-    Attributes
-    ----------
-    transformer : Transformer
-    tokenizer : Tokenizer
-    n_ctx : int
-        The most tokens that a text may have.
-    n_batch : int
-        Tokens of a forward pass; a longer text has one to itself.
-    """
-
-    transformer: Transformer
-    tokenizer: Tokenizer
-    n_ctx: int
-    n_batch: int
-
-    def pooling(self, asked: str | None) -> str:
-        """The pooling that was asked for, or the file's own.
-
-        Raises
-        ------
-        InputError
-            If it is unknown, or none was asked for and the file names none.
-        """
-        if asked is not None:
-            if asked not in POOLINGS[1:4]:
-                known = ", ".join(POOLINGS[1:4])
-                raise InputError(f"pooling={asked!r}: expected one of {known}")
-            return asked
-        own = self.transformer.config.pooling
-        if own in POOLINGS[1:4]:
-            return own
-        key = f"{self.transformer.config.arch.name}.pooling_type"
-        cure = "use rerank()" if own == "rank" else "choose pooling='mean', 'cls' or 'last'"
-        raise InputError(f"the model names no pooling for embeddings ({key}: {own}); {cure}")
-
-    def encode(self, texts: Sequence[str], *, truncate: bool) -> list[Ids]:
-        """Tokens of texts that each fit, cut to the context only with `truncate`."""
-        return [self._encoded(text, i, truncate=truncate) for i, text in enumerate(texts)]
-
-    def _encoded(self, text: str, i: int, *, truncate: bool) -> Ids:
-        ids = self.tokenizer.encode(text)
-        plain = self.tokenizer.encode(text, add_special=False)
-        start = next((n for n in range(3) if ids[n : n + len(plain)] == plain), 0)
-        return self._fit(ids[:start], plain, ids[start + len(plain) :], i, truncate=truncate)
-
-    def pair(self, query: str, document: str, i: int, *, truncate: bool) -> Ids:
-        """Tokens of a query and a document, joined as llama.cpp's server joins them."""
-        vocab, role = self.tokenizer.vocab, self.tokenizer.vocab.special
-        end = [role[k] for k in ("eos", "sep") if k in role][:1] if vocab.add_eos else []
-        start = [role["bos"]] if vocab.add_bos and "bos" in role else []
-        middle = [role["sep"]] if vocab.add_sep and "sep" in role else []
-        parts = [self.tokenizer.encode(text, add_special=False) for text in (query, document)]
-        before = [*start, *parts[0], *end, *middle]
-        return self._fit(before, parts[1], end, i, truncate=truncate)
-
-    def _fit(self, before: Ids, text: Ids, after: Ids, i: int, *, truncate: bool) -> Ids:
-        """The tokens of text i, all of them or as many of its own as fit.
-
-        Raises
-        ------
-        InputError
-            If there are none.
-        ContextLengthError
-            If they do not fit and may not be cut, or not enough can be.
-        """
-        total = len(before) + len(text) + len(after)
-        if not total:
-            raise InputError(f"text {i} has no tokens; leave it out")
-        room = self.n_ctx - len(before) - len(after)
-        if len(text) > room and not (truncate and room > 0):
-            raise ContextLengthError(
-                f"text {i} has {total} tokens, the context {self.n_ctx}; split it, or pass "
-                "truncate=True to leave out its end",
-                n_tokens=total,
-                n_ctx=self.n_ctx,
-            )
-        return [*before, *text[:room], *after]
-
-    def run(
-        self,
-        sequences: list[Ids],
-        kind: str,
-        cancel: Callable[[], bool] | None,
-        progress: Progress | None,
-    ) -> list[F32]:
-        """Vectors of token sequences, in their order.
-
-        Raises
-        ------
-        Cancelled
-            If `cancel()` is true before a forward pass.
-        """
-        found: list[F32] = []
-        for group in self._groups(sequences):
-            if cancel is not None and cancel():
-                raise Cancelled(f"cancelled after {len(found)} of {len(sequences)} texts")
-            batch = Batch.join([Batch.of(ids, slot=slot) for slot, ids in enumerate(group)])
-            found += embed_batch(self.transformer, batch, kind, self.n_ctx)
-            if not all(np.isfinite(vector).all() for vector in found[-len(group) :]):
-                raise FormatError("the model computes NaN or infinity; its weights are broken")
-            if progress is not None:
-                progress(len(found), len(sequences))
-        return found
-
-    def _groups(self, sequences: list[Ids]) -> Iterator[list[Ids]]:
-        """Neighbours whose cache of one forward pass stays small."""
-        group: list[Ids] = []
-        for ids in sequences:
-            longest = max(map(len, [*group, ids]))
-            if group and longest * (len(group) + 1) > self.n_batch:
-                yield group
-                group = []
-            group.append(ids)
-        if group:
-            yield group
+_TEMPLATE = "tokenizer.chat_template.rerank"
 
 
 def _unit(vectors: F32) -> F32:
@@ -221,6 +100,9 @@ class EmbeddingModel(ModelBase):
     ) -> F32:
         """How well documents answer a query, by a model with a classifier.
 
+        A pair is put into words by the file's own `tokenizer.chat_template.rerank` where it has
+        one, and joined by the tokens that part sentences where it has none.
+
         Parameters
         ----------
         query : str
@@ -250,8 +132,11 @@ class EmbeddingModel(ModelBase):
         found = embedder.run(pairs, "rank", cancel, progress)
         return np.array([scores[0] for scores in found], np.float32)
 
-    def _embedder(self) -> _Embedder:
-        return _Embedder(self.transformer, self.tokenizer, self.n_ctx, self.n_batch)
+    def _embedder(self) -> Embedder:
+        template = self.metadata.get(_TEMPLATE)
+        if template is not None and not isinstance(template, str):
+            raise FormatError(f"expected a string, got {repr(template)[:80]}", field=_TEMPLATE)
+        return Embedder(self.transformer, self.tokenizer, self.n_ctx, self.n_batch, template)
 
 
 def _check_texts(name: str, texts: object) -> None:

@@ -10,7 +10,15 @@ from typing import IO
 from abi.errors import InputError
 from abi.generate._base import ModelBase
 from abi.gguf import Source
-from abi.model import load_control, load_lora, load_slot, save_slot, with_control, with_loras
+from abi.model import (
+    Transformer,
+    load_control,
+    load_lora,
+    load_slot,
+    save_slot,
+    with_control,
+    with_loras,
+)
 
 __all__ = ["OverlayModel"]
 
@@ -33,7 +41,7 @@ class OverlayModel(ModelBase):
         """
         pairs = _with_strengths("adapters", adapters)
         loras = [(load_lora(source, self.transformer), strength) for source, strength in pairs]
-        self.transformer = with_loras(self.transformer, loras)
+        self._replace(with_loras(self.transformer, loras))
 
     def set_control(
         self,
@@ -60,7 +68,7 @@ class OverlayModel(ModelBase):
             raise InputError(f"layers={layers}: expected (first, last) within 0 to {n_layer - 1}")
         pairs = _with_strengths("vectors", vectors)
         controls = [(load_control(source, self.transformer), s) for source, s in pairs]
-        self.transformer = with_control(self.transformer, controls, layers)
+        self._replace(with_control(self.transformer, controls, layers))
 
     def save_prompt_cache(self, target: str | Path | IO[bytes]) -> int:
         """Write what the last generation computed; how many tokens that is.
@@ -68,13 +76,15 @@ class OverlayModel(ModelBase):
         Raises
         ------
         InputError
-            If nothing is kept: nothing was generated yet, or a generation is running.
+            If nothing is kept: nothing was generated yet, or not since adapters or control
+            vectors changed, or a generation is running.
         """
-        kept = self.prompt_cache
-        if kept.cache is None or not kept.tokens:
+        held = self.prompt_cache.held_by(self.transformer)
+        if held is None:
             raise InputError("no computed prompt is kept; generate from it first")
-        save_slot(target, self.transformer, kept.cache, 0, kept.tokens)
-        return len(kept.tokens)
+        cache, tokens = held
+        save_slot(target, self.transformer, cache, 0, tokens)
+        return len(tokens)
 
     def load_prompt_cache(self, source: Source) -> int:
         """Read what `save_prompt_cache` wrote; prompts that begin so go on from there.
@@ -90,6 +100,11 @@ class OverlayModel(ModelBase):
         tokens = load_slot(source, self.transformer, cache, 0)
         self.prompt_cache.keep(self.transformer, cache, tokens)
         return len(tokens)
+
+    def _replace(self, transformer: Transformer) -> None:
+        """Another network from now on; what the one before computed is of no use to it."""
+        self.transformer = transformer
+        self.prompt_cache.clear()
 
 
 def _with_strengths(

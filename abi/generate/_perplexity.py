@@ -20,6 +20,7 @@ from abi.model import Batch, Progress
 __all__ = ["Perplexity", "perplexity"]
 
 _DEFAULT_CTX = 512  # llama-perplexity's
+_ROWS = 32  # of logits held at a time: a vocabulary is long
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def perplexity(
     *,
     n_ctx: int | None = None,
     chunks: int | None = None,
-    types: tuple[str, str] = ("f32", "f32"),
+    types: tuple[str, str] | None = None,
     rotate: bool = True,
     cancel: Callable[[], bool] | None = None,
     progress: Progress | None = None,
@@ -66,7 +67,7 @@ def perplexity(
     chunks : int, optional
         At most so many.
     types, rotate
-        How the cache is held, as `Transformer.new_cache` takes them.
+        How the cache is held, as `Transformer.new_cache` takes them; None is as the model's.
     cancel : callable, optional
         Asked before each block of tokens; true raises `Cancelled`.
     progress : callable, optional
@@ -102,7 +103,7 @@ def perplexity(
             "give a longer text or a smaller n_ctx"
         )
     total = min(len(ids) // n_ctx, chunks or len(ids))
-    losses = []
+    losses, types = [], types or model.cache_types
     for i in range(total):
         chunk = ids[i * n_ctx : (i + 1) * n_ctx]
         losses += list(_losses(model, chunk, types, rotate=rotate, cancel=cancel))
@@ -129,10 +130,12 @@ def _losses(
         stop = min(len(chunk), start + model.n_batch)
         counted = range(max(start, first), min(stop, len(chunk) - 1))
         rows = [i - start for i in counted]
-        batch = Batch.of(fed[start:stop], pos=start)
-        logits = model.transformer.forward(batch, cache, rows).astype(np.float64)
-        if rows:
-            yield _cross_entropy(logits, [chunk[i + 1] for i in counted])
+        hidden = model.transformer.hidden(Batch.of(fed[start:stop], pos=start), cache, rows)
+        for at in range(0, len(rows), _ROWS):
+            some = np.arange(at, min(at + _ROWS, len(rows)))
+            logits = model.transformer.head(model.kernels.select(hidden, some))
+            targets = [chunk[counted[i] + 1] for i in some]
+            yield _cross_entropy(logits.astype(np.float64), targets)
 
 
 def _cross_entropy(logits: npt.NDArray[np.float64], targets: list[int]) -> npt.NDArray[np.float64]:

@@ -110,7 +110,7 @@ def check_experts(kernels: NumpyKernels, rng: np.random.Generator) -> Iterator[C
     for softmax, norm in (("all", True), ("all", False), ("used", False)):
         spec = Spec(
             1, 1, n_embd, 1e-5, 1.0, act="relu",
-            n_expert_used=2, expert_softmax=softmax, expert_norm=norm, expert_scale=1.5,
+            n_expert_used=2, expert_softmax=softmax, expert_norm=norm,
         )  # fmt: skip
         x = normal(rng, 9, n_embd)
         want = np.stack([_mixture(row, router, tensors, spec) for row in x.astype(np.float64)])
@@ -131,7 +131,7 @@ def _mixture(
     out = np.zeros_like(x)
     for i, weight in zip(best, weights, strict=True):
         gate, up, down = (tensors[name][i].astype(np.float64) for name in ("gate", "up", "down"))
-        out += weight * spec.expert_scale * (down @ (np.maximum(gate @ x, 0) * (up @ x)))
+        out += weight * (down @ (np.maximum(gate @ x, 0) * (up @ x)))
     return out
 
 

@@ -43,7 +43,7 @@ def route(scores: F32, spec: Spec) -> tuple[npt.NDArray[np.int64], F32]:
     if spec.expert_norm:
         total = weights.sum(axis=1, keepdims=True)
         weights = weights / np.maximum(total, np.float32(_SMALLEST_SUM))
-    return chosen, weights * np.float32(spec.expert_scale)
+    return chosen, weights
 
 
 def _expert(kernels: ComposedKernels, x: F32, layer: Layer, spec: Spec, i: int) -> F32:

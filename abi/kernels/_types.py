@@ -140,7 +140,6 @@ class Spec:
         Weights of the experts used are divided by their sum.
     expert_softmax : str
         "all" experts before the choice, or those "used" after it.
-    expert_scale : float
     """
 
     n_head: int
@@ -162,7 +161,6 @@ class Spec:
     n_expert_used: int = 0
     expert_norm: bool = True
     expert_softmax: str = "all"
-    expert_scale: float = 1.0
 
 
 @dataclass

@@ -133,6 +133,9 @@ def load_control(source: Source, transformer: Transformer) -> Control:
         if tensor.shape != (n_embd,):
             message = f"shape {tensor.shape}, expected ({n_embd},) for this model"
             raise FormatError(message, field=name, source=file.source)
+        if int(number) >= transformer.config.n_layer:
+            message = f"this model has {transformer.config.n_layer} layers; is it of another model?"
+            raise FormatError(message, field=name, source=file.source)
         found[int(number)] = tensor.to_float32()
     if not found:
         raise FormatError("there are no direction.N tensors", source=file.source)

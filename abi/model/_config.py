@@ -162,6 +162,12 @@ def _head_dim(keys: Keys, n_embd: int, n_head: int, n_head_kv: int) -> int:
             f"{keys.name('attention.value_length')}: values of another length than the keys "
             f"({head_dim}) are not supported"
         )
+    for key in ("attention.key_length_swa", "attention.value_length_swa"):
+        if keys.size(key, head_dim) != head_dim:
+            raise UnsupportedError(
+                f"{keys.name(key)}: heads of another length in layers with a window "
+                f"(the others have {head_dim}) are not supported"
+            )
     return head_dim
 
 
@@ -243,6 +249,9 @@ def _widths(keys: Keys, arch: Architecture) -> dict[str, Any]:
     shared = keys.size("expert_shared_feed_forward_length", 0, least=0)
     if not n_expert:
         return {"n_ff": n_ff}
+    if keys.size("expert_group_count", 0, least=0) > 1:
+        name = keys.name("expert_group_count")
+        raise UnsupportedError(f"{name}: choosing experts by groups is not supported")
     used = keys.size("expert_used_count")
     if used > n_expert:
         message = f"{used} experts are used of {n_expert}"

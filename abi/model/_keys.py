@@ -61,9 +61,12 @@ class Keys:
         value = self.metadata.get(self.name(key))
         if value is None or not hasattr(value, "__len__") or isinstance(value, str):
             return None
-        if len(value) < n:
-            message = f"expected {n} values, one a layer, got {len(value)}"
-            raise FormatError(message, field=self.name(key))
+        whole = isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biu"
+        if len(value) < n or not (whole or all(isinstance(v, bool) for v in value)):
+            raise FormatError(
+                f"expected a list of {n} flags or numbers, one a layer, got {repr(value)[:_SHOWN]}",
+                field=self.name(key),
+            )
         return tuple(bool(v) for v in value[:n])
 
     def has(self, key: str) -> bool:

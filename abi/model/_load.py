@@ -78,7 +78,12 @@ def _pack(tensor: Tensor, kernels: NumpyKernels, mode: str) -> Weight | Experts:
         return tuple(kernels.pack(part, mode) for part in tensor.split())
     if tensor.name.endswith("ffn_gate_inp_shexp.weight"):  # a matrix of one row
         tensor = dataclasses.replace(tensor, shape=(1, *tensor.shape))
-    return kernels.pack(tensor, mode)
+    # Norms, biases and sinks are no factors of a product: kernels take them whole.
+    return kernels.pack(tensor, mode if _is_matrix(tensor) else "float32")
+
+
+def _is_matrix(tensor: Tensor) -> bool:
+    return tensor.name.endswith(".weight") and "norm" not in tensor.name
 
 
 def _choose(file: GGUFFile) -> str:

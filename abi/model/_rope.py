@@ -142,6 +142,11 @@ def _read(keys: Keys, head_dim: int) -> Rope:
             f"expected an even number up to the head's {head_dim}, got {n_rot}",
             field=keys.name("rope.dimension_count"),
         )
+    if keys.size("rope.dimension_count_swa", n_rot) != n_rot:
+        raise UnsupportedError(
+            f"{keys.name('rope.dimension_count_swa')}: rotating another part of each head in "
+            f"layers with a window (the others rotate {n_rot}) is not supported"
+        )
     kind = keys.text("rope.scaling.type", "linear")
     if kind not in _KINDS:
         raise UnsupportedError(

@@ -112,15 +112,24 @@ class Transformer:
         UnsupportedError
             If the model is an encoder, which has no logits.
         """
-        if self.outside.output is None:
-            raise UnsupportedError(
-                f"a {self.config.arch.name} model gives embeddings, not logits; use embed()"
-            )
-        kernels, out = self.kernels, self.outside
+        self._check_head()
         x = self.hidden(batch, cache, outputs)
+        if outputs is not None and not len(outputs):
+            return np.empty((0, self.n_vocab), np.float32)
+        return self.head(x)
+
+    def head(self, x: Array) -> F32:
+        """Logits of what `hidden` gives: `(T, n_embd)` to `(T, n_vocab) float32`.
+
+        Raises
+        ------
+        UnsupportedError
+            If the model is an encoder, which has no logits.
+        """
+        self._check_head()
+        kernels, out = self.kernels, self.outside
+        assert out.output is not None
         with np.errstate(all="ignore"):
-            if outputs is not None and not len(outputs):
-                return np.empty((0, self.n_vocab), np.float32)
             x = kernels.linear(x, out.output, out.output_bias)
             x = kernels.scale(x, self.config.logit_scale)
             if self.config.final_softcap:
@@ -210,6 +219,12 @@ class Transformer:
             cis = rope.cis(positions, factors, magnified=magnified)
             tables.append(self.kernels.asarray(cis))
         return tuple(tables)
+
+    def _check_head(self) -> None:
+        if self.outside.output is None:
+            raise UnsupportedError(
+                f"a {self.config.arch.name} model gives embeddings, not logits; use embed()"
+            )
 
     def _check(self, batch: Batch, outputs: Sequence[int] | None) -> None:
         if not len(batch):

@@ -44,8 +44,11 @@ def digest(path: Path) -> str:
 @pytest.mark.parametrize("name", ["two", "rows-64"])
 def test_the_file_is_llama_cpps_byte_for_byte(tmp_path: Path, name: str, mix: str) -> None:
     recorded = RECORDED["files"][name][mix]
-    if recorded is not None:
-        assert digest(made(tmp_path, name, mix)) == recorded["sha256"]
+    if recorded is None:  # llama-quantize fails, and so does abi
+        with pytest.raises(InputError, match="row of 64 is not a multiple of the Q1_0 block"):
+            made(tmp_path, name, mix)
+        return
+    assert digest(made(tmp_path, name, mix)) == recorded["sha256"]
 
 
 @pytest.mark.parametrize(

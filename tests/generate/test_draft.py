@@ -28,7 +28,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return abi.load(path, kernels="numpy")
 
 
-def run(model: Model, prompt: str, draft: Draft | None, **options: object) -> Generation:
+def run(
+    model: Model, prompt: str | list[int], draft: Draft | None, **options: object
+) -> Generation:
     model.prompt_cache.clear()
     generation = model.generate(prompt, draft=draft, **options)  # type: ignore[arg-type]
     generation.read()
@@ -122,12 +124,29 @@ def test_lookup_takes_the_longest_and_latest_match() -> None:
 
 def test_a_draft_needs_the_same_vocabulary(model: Model) -> None:
     other = abi.load(llama_bytes(LlamaShape()), kernels="numpy")
-    with pytest.raises(InputError, match="320 tokens that are not those of the model's 896"):
+    with pytest.raises(
+        InputError, match=r"needs the model's vocabulary, and token 259 is '.*' there"
+    ):
         other.draft_for(model)
+    longer = abi.load(llama_bytes(LlamaShape(n_vocab=320 + 129)), kernels="numpy")
+    with pytest.raises(InputError, match="they have 449 and 320 tokens"):
+        longer.draft_for(other)
     with pytest.raises(InputError, match="draft_tokens=0: expected a whole number above 0"):
         model.generate("a", draft=PromptLookup(), draft_tokens=0)
     with pytest.raises(InputError, match="draft='x': expected PromptLookup"):
         model.generate("a", draft="x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sizes", [(320, 448), (448, 320)])
+def test_a_draft_may_have_a_padded_vocabulary(sizes: tuple[int, int]) -> None:
+    model, small = (abi.load(llama_bytes(LlamaShape(n_vocab=n)), kernels="numpy") for n in sizes)
+    draft = small.draft_for(model, least=0.0)
+    prompt = [1, 300, 310, *([447] if sizes[1] > sizes[0] else [])]
+    prompt = [token for token in prompt if token < sizes[0]]
+    drafted = run(model, prompt, draft, max_tokens=40, temperature=0)
+    assert drafted.tokens == run(model, prompt, None, max_tokens=40, temperature=0).tokens
+    assert drafted.timings.draft_tokens > 0
+    assert draft.propose([1, 447], 4) == [] or sizes[1] == 448
 
 
 def test_a_draft_serves_one_text_after_another(model: Model, small: Model) -> None:

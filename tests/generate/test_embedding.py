@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from abi.errors import Cancelled, ContextLengthError, InputError, UnsupportedErr
 from abi.generate import Model, perplexity
 from abi.gguf import read, write
 from abi.model import Batch, embed_batch
-from tests.oracle.architectures import CASES, ENCODERS, case_bytes
+from tests.oracle.architectures import CASES, ENCODERS, Case, case_bytes
 
 TEXTS = ["a cat sat on the mat", "the dog", "a much longer text about other things, 1 2 3"]
 
@@ -102,6 +103,67 @@ def test_documents_are_scored_in_pairs_with_the_query(bert: Model) -> None:
         assert abs(score - want[0]) < 1e-3
 
 
+def changed(case: Case, metadata: dict[str, Any], **options: Any) -> Model:
+    file, raw = read(case_bytes(case)), io.BytesIO()
+    kept = {key: v for key, v in (file.typed() | metadata).items() if v is not None}
+    write(raw, kept, file.tensors.values())
+    return abi.load(raw.getvalue(), kernels="numpy", **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "ends"),
+    [
+        ("llama", (True, True, True), ([1], [2, 7], [2])),
+        ("llama", (False, False, True), ([], [7], [])),
+        ("llama", (True, True, False), ([1], [2], [2])),
+        ("bert", (True, True, False), ([101], [7], [7])),  # it has no end token
+    ],
+)
+def test_what_parts_a_query_from_a_document(
+    kind: str, flags: tuple[bool, ...], ends: tuple[list[int], ...]
+) -> None:
+    names = [f"tokenizer.ggml.add_{name}_token" for name in ("bos", "eos", "sep")]
+    keys: dict[str, Any] = dict(zip(names, flags, strict=True))
+    keys |= {"tokenizer.ggml.seperator_token_id": 7, "tokenizer.ggml.model": kind}
+    if kind == "bert":
+        keys |= {"tokenizer.ggml.bos_token_id": None, "tokenizer.ggml.eos_token_id": None}
+    model = changed(ENCODERS["bert"], keys)
+    encode = model.tokenizer.encode
+    ids = [*ends[0], *encode("a cat", False), *ends[1], *encode(TEXTS[0], False), *ends[2]]
+    (want,) = embed_batch(model.transformer, Batch.of(ids), "rank")
+    np.testing.assert_allclose(model.rerank("a cat", TEXTS[:1]), want[:1], rtol=0, atol=1e-4)
+
+
+TEMPLATE = {"tokenizer.chat_template.rerank": "<s>Query: {query} Text: {document} Good?</s>"}
+
+
+def test_a_reranker_is_asked_in_its_own_words() -> None:
+    model = changed(ENCODERS["qwen3-reranker"], TEMPLATE)
+    text = "<s>Query: a {document} Text: the dog Good?</s>"  # the query is not looked into
+    ids = model.tokenizer.encode(text, add_special=False, parse_special=True)
+    assert (ids[0], ids[-1]) == (1, 2)
+    (want,) = embed_batch(model.transformer, Batch.of(ids), "rank")
+    got = model.rerank("a {document}", ["the dog"])
+    np.testing.assert_allclose(got, want[:1], rtol=0, atol=1e-5)
+
+
+def test_a_document_too_long_for_a_template_is_cut_alone() -> None:
+    plain = TEMPLATE["tokenizer.chat_template.rerank"].replace("{query}", "a")
+    model = changed(ENCODERS["qwen3-reranker"], TEMPLATE)
+    sizes = [
+        len(model.tokenizer.encode(plain.replace("{document}", "b" * n), False, True))
+        for n in range(40)
+    ]
+    small = changed(ENCODERS["qwen3-reranker"], TEMPLATE, n_ctx=sizes[9])
+    longest = max(n for n, size in enumerate(sizes) if size <= sizes[9])
+    got = small.rerank("a", ["b" * 39], truncate=True)
+    np.testing.assert_allclose(got, model.rerank("a", ["b" * longest]), rtol=0, atol=1e-5)
+    with pytest.raises(ContextLengthError, match="text 0 has"):
+        small.rerank("a", ["b" * 39])
+    with pytest.raises(ContextLengthError, match="text 0 has"):
+        small.rerank("a" * 40, ["b"], truncate=True)
+
+
 def test_a_model_without_classifier_cannot_rank() -> None:
     model = abi.load(case_bytes(ENCODERS["nomic-bert"]), kernels="numpy")
     with pytest.raises(UnsupportedError, match="the model has no classifier"):
@@ -109,11 +171,7 @@ def test_a_model_without_classifier_cannot_rank() -> None:
 
 
 def test_a_cut_text_keeps_its_end_token() -> None:
-    metadata = {"tokenizer.ggml.add_eos_token": True}
-    file = read(case_bytes(ENCODERS["llama-last"]))
-    raw = io.BytesIO()
-    write(raw, file.typed() | metadata, file.tensors.values())
-    model = abi.load(raw.getvalue(), kernels="numpy", n_ctx=8)
+    model = changed(ENCODERS["llama-last"], {"tokenizer.ggml.add_eos_token": True}, n_ctx=8)
     ids = model.tokenizer.encode(TEXTS[2])
     (want,) = embed_batch(model.transformer, Batch.of([*ids[:7], 2]), "last")
     got = model.embed(TEXTS[2], truncate=True, normalize=False)[0]
@@ -121,13 +179,9 @@ def test_a_cut_text_keeps_its_end_token() -> None:
 
 
 def test_an_encoder_sees_all_of_a_text_whatever_the_batch() -> None:
-    file = read(case_bytes(CASES["qwen2"]))
-    raw = io.BytesIO()
-    write(raw, file.typed() | {"qwen2.attention.causal": False}, file.tensors.values())
-    ids = list(range(5, 30))
-    found = [
-        abi.load(raw.getvalue(), kernels="numpy", n_batch=n).logits(ids, all=True) for n in (512, 8)
-    ]
+    ids, causal = list(range(5, 30)), {"qwen2.attention.causal": False}
+    models = [changed(CASES["qwen2"], causal, n_batch=n) for n in (512, 8)]
+    found = [model.logits(ids, all=True) for model in models]
     np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-4)
     with pytest.raises(UnsupportedError, match="perplexity is of causal models"):
-        perplexity(abi.load(raw.getvalue(), kernels="numpy"), "a text " * 99, n_ctx=16)
+        perplexity(models[0], "a text " * 99, n_ctx=16)

@@ -61,6 +61,15 @@ def test_the_second_half_of_each_chunk_counts() -> None:
     assert found.error == pytest.approx(exp(np.mean(losses)) * spread)
 
 
+def test_the_cache_is_held_as_the_model_holds_it() -> None:
+    shape = LlamaShape(key_length=32)
+    model = abi.load(llama_bytes(shape), kernels="numpy", type_k="q4_0", type_v="q4_0")
+    text = "one two three four" * 9
+    own = perplexity(model, text, n_ctx=16).value
+    assert own == perplexity(model, text, n_ctx=16, types=("q4_0", "q4_0")).value
+    assert own != perplexity(model, text, n_ctx=16, types=("f32", "f32")).value
+
+
 def test_what_cannot_be_measured_is_refused() -> None:
     model = abi.load(llama_bytes(LlamaShape()), kernels="numpy")
     for options, words in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,14 +90,29 @@ def test_what_ends_late_does_not_replace_what_came_after(model: Model) -> None:
     next(running)
     model.prompt_cache.clear()
     running.close()
-    assert model.prompt_cache.cache is None
+    assert not model.prompt_cache.tokens
 
 
 def test_a_stop_string_in_a_chat_leaves_the_prompt_for_the_next_turn(model: Model) -> None:
     hi = [{"role": "user", "content": PROMPT}]
     template = "{{ messages[0].content }}"
     model.chat(hi, template=template, stop=["a"], temperature=0, max_tokens=40)
-    assert model.prompt_cache.cache is not None
+    assert model.prompt_cache.tokens
+
+
+def test_two_generations_are_never_lent_the_same_cache(model: Model) -> None:
+    """As when another thread comes in between: at each step of a loan, a second one begins."""
+    tokens(model, PROMPT)
+    held, cache, lent = list(model.prompt_cache.tokens), model.prompt_cache, []
+
+    class Interrupted(list[int]):
+        def __getitem__(self, key: Any) -> Any:
+            lent.append(cache.lend(model.transformer, held)[0])
+            return super().__getitem__(key)
+
+    lent.append(cache.lend(model.transformer, Interrupted(held))[0])
+    assert len(lent) >= 2
+    assert sum(one is not None for one in lent) == 1
 
 
 def test_choices_keep_nothing_and_take_nothing(model: Model) -> None:
@@ -146,6 +162,10 @@ def test_adapters_start_afresh(tmp_path: Path) -> None:
     second.read()
     assert second.timings.reused_tokens == 0
     assert np.abs(model.logits(ids) - before).max() > 0.1
+    model.set_adapters([])  # what the adapter computed must not be taken for the model's own
+    with pytest.raises(InputError, match="no computed prompt is kept"):
+        model.save_prompt_cache(tmp_path / "other.gguf")
+    model.set_adapters([(tmp_path / "lora.gguf", 0.7)])
     with pytest.raises(FormatError, match=r"abi\.cache\.model: the cache was saved with"):
         model.load_prompt_cache(tmp_path / "prompt.gguf")
     model.set_adapters([])
@@ -159,7 +179,12 @@ def test_control_vectors_are_set_and_taken_away(tmp_path: Path) -> None:
     before = model.logits([5, 6, 7])
     model.set_control([tmp_path / "control.gguf"], layers=(1, 2))
     assert np.abs(model.logits([5, 6, 7]) - before).max() > 0.05
+    running = model.generate([5, 6, 7], max_tokens=9)
+    next(running)
     model.set_control([])
+    running.close()
+    with pytest.raises(InputError, match="no computed prompt is kept"):
+        model.save_prompt_cache(tmp_path / "other.gguf")
     np.testing.assert_array_equal(model.logits([5, 6, 7]), before)
     with pytest.raises(InputError, match=r"layers=\(3, 9\): expected \(first, last\) within 0"):
         model.set_control([tmp_path / "control.gguf"], layers=(3, 9))

@@ -7,7 +7,7 @@ import pytest
 import abi
 from abi.errors import ContextLengthError, InputError, UnsupportedError
 from abi.generate import PromptLookup
-from abi.model import Batch
+from abi.model import Batch, KVCache, Transformer
 from tests.oracle.architectures import CASES, ENCODERS, case_bytes
 
 
@@ -30,6 +30,24 @@ def test_a_shifted_text_goes_on() -> None:
     assert len(generation.tokens) == 100
     assert generation.finish_reason == "length"
     assert generation.tokens[: len(whole.tokens)] == whole.tokens
+
+
+@pytest.mark.parametrize(("n_keep", "shifts"), [(None, (1, 19)), (0, (0, 20)), (5, (5, 17))])
+def test_the_older_half_goes_and_the_start_stays(
+    monkeypatch: pytest.MonkeyPatch, n_keep: int | None, shifts: tuple[int, int]
+) -> None:
+    seen = []
+    shift = Transformer.shift
+
+    def spied(self: Transformer, cache: KVCache, slot: int, keep: int, discard: int) -> None:
+        seen.append((keep, discard))
+        shift(self, cache, slot, keep, discard)
+
+    monkeypatch.setattr(Transformer, "shift", spied)
+    model = abi.load(kernels="numpy", n_ctx=40)
+    options = {"max_tokens": 60, "context_shift": True, "n_keep": n_keep, "temperature": 0}
+    model.generate("Once upon a time", **options).read()  # type: ignore[arg-type]
+    assert set(seen) == {shifts}
 
 
 def test_what_was_shifted_is_not_reused() -> None:

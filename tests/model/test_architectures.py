@@ -42,30 +42,37 @@ def test_every_architecture_has_a_case() -> None:
     assert compared == set(ARCHITECTURES)
 
 
+def test_only_the_deepest_models_may_differ_by_more() -> None:
+    assert {n for n, case in CASES.items() if case.tolerance > 2e-3} == {"gemma2-27b", "gemma3-27b"}
+
+
 def test_logits_are_llama_cpps(decoder: tuple[str, Transformer], golden: Any) -> None:
     name, transformer = decoder
-    np.testing.assert_allclose(logits(transformer)[:, COLUMNS], golden[name], rtol=0, atol=2e-3)
+    limit = CASES[name].tolerance
+    np.testing.assert_allclose(logits(transformer)[:, COLUMNS], golden[name], rtol=0, atol=limit)
 
 
 @pytest.mark.parametrize("size", [1, 7])
 def test_blocks_give_the_same_as_the_whole(decoder: tuple[str, Transformer], size: int) -> None:
-    _, transformer = decoder
+    name, transformer = decoder
     cache = transformer.new_cache()
     parts = [
         transformer.forward(Batch.of(IDS[a : a + size], pos=a), cache)
         for a in range(0, N_POSITIONS, size)
     ]
     # float16 GELU turns a last bit that sums in another order differ by into a thousandth.
-    np.testing.assert_allclose(np.concatenate(parts), logits(transformer), rtol=0, atol=2e-3)
+    limit = CASES[name].tolerance
+    np.testing.assert_allclose(np.concatenate(parts), logits(transformer), rtol=0, atol=limit)
 
 
 def test_three_sequences_in_a_batch_are_each_as_alone(decoder: tuple[str, Transformer]) -> None:
-    _, transformer = decoder
+    name, transformer = decoder
     sequences = [IDS, *OTHERS]
     alone = [transformer.forward(Batch.of(s), transformer.new_cache()) for s in sequences]
     batch = Batch.join([Batch.of(s, slot=i) for i, s in enumerate(sequences)])
     together = transformer.forward(batch, transformer.new_cache(n_slots=3))
-    np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=2e-3)
+    limit = CASES[name].tolerance
+    np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=limit)
 
 
 def test_embeddings_are_llama_cpps(encoder: tuple[str, Transformer], golden: Any) -> None:

@@ -13,7 +13,15 @@ from abi.errors import FormatError, InputError, UnsupportedError
 from abi.gguf import GGUFFile, Typed, ValueType, read, write
 from abi.model import Config
 from abi.quant import Tensor
+from tests.oracle.architectures import CASES, Case, case_bytes
 from tests.synthetic import LlamaShape, llama_bytes
+
+# Heads and biases of whole blocks.
+WIDE = {
+    "attention.key_length": 32, "attention.value_length": 32, "block_count": 2,
+    "feed_forward_length": 64, "expert_feed_forward_length": 64,
+}  # fmt: skip
+MOE = {"llama.expert_count": 4, "llama.expert_used_count": 2}
 
 
 def changed(metadata: dict[str, Any] | None = None, **tensors: Any) -> bytes:
@@ -48,6 +56,10 @@ def changed(metadata: dict[str, Any] | None = None, **tensors: Any) -> bytes:
         ({"llama.rope.freq_base": float("inf")}, FormatError, "a finite number"),
         ({"llama.rope.scaling.type": "ntk"}, UnsupportedError, "'ntk' is not supported"),
         ({"llama.expert_count": 8}, FormatError, "expert_used_count: the key is missing"),
+        (MOE | {"llama.expert_group_count": 2}, UnsupportedError, "by groups is not supported"),
+        ({"llama.rope.dimension_count_swa": 8}, UnsupportedError, "rotating another part of each"),
+        ({"llama.attention.key_length_swa": 8}, UnsupportedError, "heads of another length"),
+        ({"llama.attention.value_length_swa": 8}, UnsupportedError, "heads of another length"),
         ({"llama.pooling_type": 5}, FormatError, "expected 0 to 4, got 5"),
         ({"llama.attention.value_length": 8}, UnsupportedError, "another length than the keys"),
         (
@@ -150,3 +162,34 @@ def test_typed_metadata_is_accepted_in_any_integer_type() -> None:
         raw = changed({"llama.block_count": Typed(2, kind)})
         assert abi.load(raw).config.n_layer == 2
     assert isinstance(read(raw), GGUFFile)
+
+
+@pytest.mark.parametrize(
+    "pattern", [[0.0, 1.0], ["a", "b"], [[True, False], [True, False]], [True], np.zeros(2)]
+)
+def test_a_pattern_of_windows_is_flags_or_numbers(pattern: Any) -> None:
+    prefix = "gemma3.attention.sliding_window"
+    file = read(case_bytes(CASES["gemma3-dense"]))
+    metadata = dict(file.metadata) | {prefix: 8, f"{prefix}_pattern": pattern}
+    with pytest.raises(FormatError, match="expected a list of 2 flags or numbers, one a layer"):
+        Config.from_metadata(metadata)
+
+
+@pytest.mark.parametrize("stored", ["F16", "Q8_0"])
+@pytest.mark.parametrize("name", ["command-r-plus", "stablelm-parallel", "gpt-oss"])
+def test_norms_and_biases_are_expanded_whatever_their_type(name: str, stored: str) -> None:
+    """Some are of two dimensions, so that files may hold them in blocks."""
+    case = Case(CASES[name].arch, {**CASES[name].keys, **WIDE}, CASES[name].optional)
+    file = read(case_bytes(case))
+    tensors = [
+        Tensor.from_array(t.name, t.to_float32(), stored)
+        if len(t.shape) > 1 and t.shape[-1] % 32 == 0 else t
+        for t in file.tensors.values()
+    ]  # fmt: skip
+    raw = io.BytesIO()
+    write(raw, file.typed(), tensors)
+    found = [
+        abi.load(raw.getvalue(), kernels="numpy", weights=weights).logits([5, 6, 7], all=True)
+        for weights in ("blocks", "float32")
+    ]
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=2e-3)

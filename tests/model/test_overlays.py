@@ -163,6 +163,7 @@ def test_a_control_vector_is_added_in_its_layers(golden: Any, tmp_path: Path) ->
         ("direction.0", (64,), "expected tensors direction.1"),
         ("direct.1", (64,), "this is no control vector"),
         ("direction.1", (63,), r"shape \(63,\), expected \(64,\)"),
+        ("direction.5", (64,), r"direction\.5: this model has 5 layers; is it of another model\?"),
     ],
 )
 def test_a_control_vector_that_does_not_fit_is_refused(
@@ -269,6 +270,13 @@ def test_a_saved_slot_of_something_else_is_refused(tmp_path: Path) -> None:
     save_slot(path, transformer, cache, 0, IDS)
     with pytest.raises(FormatError, match="type_k: the cache was saved with 'f32'"):
         load_slot(path, transformer, transformer.new_cache(types=("f16", "f32")), 0)
+    plain, turned = (
+        transformer.new_cache(types=("q4_0", "q4_0"), rotate=rotate) for rotate in (False, True)
+    )
+    transformer.forward(Batch.of(IDS), plain, [])
+    save_slot(tmp_path / "plain.gguf", transformer, plain, 0, IDS)
+    with pytest.raises(FormatError, match="rotate_k: the cache was saved with 0"):
+        load_slot(tmp_path / "plain.gguf", transformer, turned, 0)
     for broken in ([[1], [2]], 5, [0.5]):
         file = read(path)
         write(
@@ -293,3 +301,13 @@ def test_a_saved_slot_of_something_else_is_refused(tmp_path: Path) -> None:
     write(path, {}, [])
     with pytest.raises(FormatError, match="this is no saved prompt cache"):
         load_slot(path, transformer, transformer.new_cache(), 0)
+
+
+def test_a_slot_of_a_longer_context_has_other_angles(tmp_path: Path) -> None:
+    transformer, path = load(CASES["llama-long"]), tmp_path / "slot.gguf"
+    long, short = transformer.new_cache(n_ctx=65), transformer.new_cache(n_ctx=64)
+    transformer.forward(Batch.of(IDS[:8]), long, [])
+    save_slot(path, transformer, long, 0, IDS[:8])
+    assert load_slot(path, transformer, transformer.new_cache(n_ctx=99), 0) == IDS[:8]
+    with pytest.raises(FormatError, match="stretch: the cache was saved with 'long'"):
+        load_slot(path, transformer, short, 0)

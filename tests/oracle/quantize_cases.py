@@ -100,6 +100,8 @@ SKELETONS = {
     "experts-4": Skeleton(17, n_head_kv=2, n_expert=4),
     "falcon": Skeleton(32, arch="falcon", fused=True),
     "qwen2": Skeleton(24, n_head_kv=2, arch="qwen2", tied=True),
+    "qwen2-80": Skeleton(80, arch="qwen2"),
+    "qwen3-80": Skeleton(80, n_head_kv=1, arch="qwen3"),
     "rows-64": Skeleton(9, n_head_kv=2, row=64, ff_row=96),
     "rows-48": Skeleton(9, row=48, ff_row=288),
 }

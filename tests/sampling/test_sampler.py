@@ -62,6 +62,14 @@ def test_greedy_obeys_what_can_change_the_best() -> None:
     assert drawn(temperature=0, mirostat=2) == {1}
 
 
+def test_xtc_that_can_exclude_nothing_draws_nothing() -> None:
+    """Above a half there are never two top choices; the draws that follow stay what they were."""
+    plain, off = (
+        make_sampler(4, seed=1, xtc_probability=p, xtc_threshold=0.51) for p in (0.0, 1.0)
+    )
+    assert [plain.sample(LOGITS) for _ in range(50)] == [off.sample(LOGITS) for _ in range(50)]
+
+
 def test_greedy_penalties_after_a_cut_see_the_cut() -> None:
     sampler = make_sampler(
         4, temperature=0, top_k=1, repeat_penalty=9, samplers=["top_k", "penalties", "temp"]

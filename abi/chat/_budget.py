@@ -8,27 +8,31 @@ that are given, so that a long conversation is no attack.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, KeysView, Mapping, ValuesView
 from contextvars import ContextVar
 from typing import Any
 
 from jinja2.runtime import Undefined
 from jinja2.utils import Namespace
 
-from abi._platform import thread_seconds
+from abi._platform import peak_memory, thread_seconds
 
 __all__ = [
-    "CURRENT", "MAX_CELLS", "MAX_CHARS", "MAX_DEPTH", "MAX_INT_BITS", "MAX_SECONDS", "MAX_STEPS",
-    "Budget", "Exhausted", "current",
+    "CURRENT", "MAX_CELLS", "MAX_CHARS", "MAX_DEPTH", "MAX_GROWTH", "MAX_HELD_CELLS",
+    "MAX_HELD_CHARS", "MAX_INT_BITS", "MAX_SECONDS", "MAX_STEPS", "Budget", "Exhausted", "current",
 ]  # fmt: skip
 
-MAX_STEPS = 100_000  # loop rounds, calls, filters; and 200 for each value that is given
-MAX_CHARS = 16 << 20  # characters made on the way; and 64 for each that is given
+# Some templates look at all messages for each, or write the text so far anew with each.
+MAX_STEPS = 100_000  # loop rounds, calls, filters; 200 for each value, 4 for a pair of messages
+MAX_CHARS = 16 << 20  # characters made on the way; and 64 for each that is given, 4 a message
 MAX_CELLS = 1_000_000  # items of lists made on the way; and 200 for each value, 4 a character
-MAX_SECONDS = 1.0  # of processor time; and one for each million characters that are given
+MAX_HELD_CELLS = 100_000  # of one list, written out; and 8 for each value that is given
+MAX_HELD_CHARS = 4 << 20  # of the same; and 8 for each that is given
+MAX_SECONDS = 5.0  # of processor time; and five for each million characters that are given
+MAX_GROWTH = 512 << 20  # bytes of this process, past 64 characters made for each that is given
 MAX_DEPTH = 64  # lists in lists
 MAX_INT_BITS = 1024
-_CLOCK_EVERY = 256  # steps between two looks at the clock
+_CLOCK_EVERY = 32  # steps between two looks at the clock
 _CHARS_A_STEP = 2048  # characters copied or compared in about the time of a step
 
 CURRENT: ContextVar[Budget] = ContextVar("abi.chat.budget")
@@ -50,13 +54,19 @@ class Budget:
     ----------
     n_values, n_chars : int
         Size of the messages, tools and variables that are given.
+    n_messages : int
+        How many of them are messages.
     """
 
-    def __init__(self, n_values: int = 0, n_chars: int = 0) -> None:
-        self._steps = MAX_STEPS + 200 * n_values
+    def __init__(self, n_values: int = 0, n_chars: int = 0, n_messages: int = 0) -> None:
+        self._steps = MAX_STEPS + 200 * n_values + 4 * n_messages**2
         self._cells = MAX_CELLS + 200 * n_values + 4 * n_chars
-        self._chars = MAX_CHARS + 64 * n_chars
-        self._seconds = MAX_SECONDS + n_chars / 1e6
+        self._chars = MAX_CHARS + (64 + 4 * n_messages) * n_chars
+        self._unwatched = 4 * n_messages * n_chars  # with so many characters left memory is watched
+        self._peak = peak_memory() or 0
+        self._held_cells = MAX_HELD_CELLS + 8 * n_values
+        self._held_chars = MAX_HELD_CHARS + 8 * n_chars
+        self._seconds = MAX_SECONDS * (1 + n_chars / 1e6)
         self._started = thread_seconds()
         self._unclocked = 0
 
@@ -68,9 +78,15 @@ class Budget:
             raise Exhausted("more loop rounds and calls than a chat template may make")
         if self._unclocked >= _CLOCK_EVERY:
             self._unclocked = 0
-            if thread_seconds() - self._started > self._seconds:
-                raise Exhausted(f"more than {self._seconds:.1f} seconds")
+            self._look()
         return True
+
+    def _look(self) -> None:
+        """At the clock, and at memory where much text was made."""
+        if thread_seconds() - self._started > self._seconds:
+            raise Exhausted(f"more than {self._seconds:.1f} seconds")
+        if self._chars < self._unwatched and (peak_memory() or 0) > self._peak + MAX_GROWTH:
+            raise Exhausted("more memory than a chat template may take")
 
     def chars(self, n: int) -> None:
         """Charge n characters that are about to be made."""
@@ -92,6 +108,27 @@ class Budget:
             self.chars(len(value))
         elif isinstance(value, list | tuple | dict):
             self.cells(len(value))
+        return value
+
+    def hold(self, value: Any, *, times: int = 1) -> Any:
+        """Check what a list holds, so often, against what one may be written out; give it back.
+
+        Every list that a template makes comes here. So what is done with a whole list takes a
+        bounded time, whether it is charged as well or not.
+        """
+        cells = chars = 0
+        stack = [(value, 0)] if times > 0 and not isinstance(value, str) else []
+        while stack:
+            item, depth = stack.pop()
+            chars += len(item) if isinstance(item, str) else 8
+            parts = _parts(item)
+            cells += len(parts)
+            if depth >= MAX_DEPTH and parts:
+                raise Exhausted(f"lists nested more than {MAX_DEPTH} deep")
+            if cells * times > self._held_cells or chars * times > self._held_chars:
+                raise Exhausted("a list that is larger, written out, than a chat template may make")
+            stack += [(part, depth + 1) for part in parts]
+        self.step(1 + cells // 16)
         return value
 
     def weigh(self, value: Any, *, copies: int = 0) -> Any:
@@ -132,7 +169,7 @@ class Budget:
 def _parts(item: Any) -> list[Any]:
     if isinstance(item, Mapping):
         return [*item.keys(), *item.values()]
-    if isinstance(item, list | tuple | set):
+    if isinstance(item, list | tuple | set | KeysView | ValuesView | ItemsView):
         return list(item)
     if isinstance(item, Namespace) and not isinstance(item, Undefined):
         attributes: dict[str, Any] = object.__getattribute__(item, "_Namespace__attrs")

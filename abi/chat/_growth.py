@@ -6,19 +6,17 @@ call with, because an iterator must be read to be measured.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from abi.chat._budget import MAX_INT_BITS, Budget, Exhausted
+from abi.chat._widths import brace_fields, percent_fields
 
 __all__ = ["FILTER_GROWTH", "METHOD_GROWTH", "binary_growth", "listed"]
 
 Args = tuple[Any, ...]
 Named = Mapping[str, Any]
 
-_PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(\d*)(?:\.(\d*))?")
-_BRACES = re.compile(r"\{[^{}:]*:[^{}]*?(\d*)(?:\.(\d*))?[^{}\d]*\}")
 _LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _MAX_NUMBER = 10_000  # widths, indents, parts, digits
 
@@ -90,19 +88,27 @@ def _joins(budget: Budget, text: str, args: Args, named: Named) -> Args:
 
 
 def _formats(budget: Budget, text: str, args: Args, named: Named) -> Args:
-    values = [*args, *named.values()]
-    if re.search(r"\{[^{}]+\{", text.replace("{{", "").replace("}}", "")):
+    budget.chars(8 * len(text))
+    specs, numbers = brace_fields(text)
+    if any("{" in spec for spec in specs):
         raise Exhausted("format fields inside format fields")
-    _fields(budget, text, _BRACES.findall(text), text.count("{"), values)
+    _fields(budget, text, numbers, len(specs), [*args, *named.values()])
     return args
 
 
+def _percents(budget: Budget, text: str, values: Sequence[Any]) -> None:
+    if "*" in text:
+        raise Exhausted("a width that is given by *")
+    budget.chars(8 * len(text))
+    n_fields, numbers = percent_fields(text)
+    _fields(budget, text, numbers, n_fields, values)
+
+
 def _fields(
-    budget: Budget, text: str, widths: list[tuple[str, str]], n_fields: int, values: Sequence[Any]
+    budget: Budget, text: str, numbers: list[str], n_fields: int, values: Sequence[Any]
 ) -> None:
     """Text, all widths in it, and in each field the longest of the values."""
-    sizes = (_number(int(w[:20])) for pair in widths for w in pair if w)
-    budget.chars(len(text) + sum(sizes))
+    budget.chars(len(text) + sum(_number(int(digits[:20])) for digits in numbers))
     for value in values:
         budget.weigh(value, copies=4 * max(1, n_fields))
 
@@ -133,10 +139,7 @@ def binary_growth(budget: Budget, operator: str, left: Any, right: Any) -> None:
     """Charge `left operator right`, or say that it would be too large."""
     budget.step()
     if operator == "%" and isinstance(left, str):
-        if "*" in left:
-            raise Exhausted("a width that is given by *")
-        values = right if isinstance(right, tuple) else (right,)
-        _fields(budget, left, _PERCENT.findall(left), left.count("%"), values)
+        _percents(budget, left, right if isinstance(right, tuple) else (right,))
         return
     for a, b in ((left, right), (right, left)):
         if isinstance(a, int):
@@ -144,9 +147,11 @@ def binary_growth(budget: Budget, operator: str, left: Any, right: Any) -> None:
         if operator == "*" and isinstance(a, str | list | tuple) and isinstance(b, int):
             charge = budget.chars if isinstance(a, str) else budget.cells
             charge(len(a) * max(0, b))
+            budget.hold(a, times=b)
     if operator == "+" and isinstance(left, str | list | tuple) and hasattr(right, "__len__"):
         charge = budget.chars if isinstance(left, str) else budget.cells
         charge(len(left) + len(right))
+        budget.hold([left, right])
     whole = isinstance(left, int) and isinstance(right, int)
     if operator == "**" and whole and left.bit_length() * abs(right) > MAX_INT_BITS:
         raise Exhausted(f"whole numbers of more than {MAX_INT_BITS} bits")
@@ -208,10 +213,7 @@ def _filter_join(budget: Budget, values: Sequence[Any], named: Named) -> None:
 
 def _filter_format(budget: Budget, values: Sequence[Any], named: Named) -> None:
     text = str(values[0]) if values else ""
-    if "*" in text:
-        raise Exhausted("a width that is given by *")
-    values = [*values[1:], *named.values()]
-    _fields(budget, text, _PERCENT.findall(text), text.count("%"), values)
+    _percents(budget, text, [*values[1:], *named.values()])
 
 
 def _filter_json(budget: Budget, values: Sequence[Any], named: Named) -> None:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from math import isfinite
+from typing import Any, NoReturn
 
 from abi.chat._render import render_chat
 from abi.errors import InputError
@@ -28,9 +29,14 @@ _CALL = {
     "type": "function",
     "function": {"name": "find", "arguments": {_NEEDLE: "x"}},
 }
-_TRIAL: list[dict[str, Any]] = [
+_ASKED: list[dict[str, Any]] = [
     {"role": "user", "content": "x"},
     {"role": "assistant", "content": None, "tool_calls": [_CALL]},
+]
+_ANSWERED = [
+    *_ASKED,
+    {"role": "tool", "tool_call_id": "call00001", "name": "find", "content": "x"},
+    {"role": "user", "content": "x"},
 ]
 
 
@@ -152,14 +158,25 @@ def _shaped_call(call: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
     arguments = function.get("arguments")
     if isinstance(arguments, str) and shape.objects:
         try:
-            function["arguments"] = json.loads(arguments or "{}")
-        except ValueError:
+            function["arguments"] = json.loads(
+                arguments or "{}", parse_constant=_no_number, parse_float=_finite
+            )
+        except (ValueError, RecursionError):
             raise InputError(
                 f"the arguments of a call of {function['name']!r} are not JSON: {arguments!r:.60}"
             ) from None
     elif isinstance(arguments, Mapping) and not shape.objects:
         function["arguments"] = json.dumps(arguments, ensure_ascii=False)
     return {"type": "function", **call, "function": function}
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if isfinite(value) else _no_number(digits)
 
 
 def shape_of(source: str, tokens: Mapping[str, str]) -> Shape:
@@ -179,8 +196,12 @@ def _tried(source: str, tokens: tuple[tuple[str, str], ...]) -> Shape:
 
     parts = shows({"role": "user", "content": [{"type": "text", "text": _NEEDLE}]})
     text = shows({"role": "user", "content": _NEEDLE}) or not parts
-    for objects, empty in ((True, True), (True, False), (False, True), (False, False)):
-        shape = Shape(text, parts, objects, empty)
-        if shows(*shaped(_TRIAL, shape)):
-            return shape
+    shapes = [
+        Shape(text, parts, objects, empty)
+        for objects, empty in ((True, True), (True, False), (False, True), (False, False))
+    ]
+    for trial in (_ANSWERED, _ASKED):  # some templates know calls, but no answers to them
+        for shape in shapes:
+            if shows(*shaped(trial, shape)):
+                return shape
     return Shape(text, parts, empty=False)  # it does not know of calls

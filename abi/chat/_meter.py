@@ -49,7 +49,7 @@ def _compared(value: Any) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    return current().made(value)
+    return current().hold(current().made(value))
 
 
 def _slice(value: Any, start: Any, stop: Any, step: Any) -> Any:

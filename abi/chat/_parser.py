@@ -73,7 +73,9 @@ class MessageParser:
         self._parts: dict[Mode, list[str]] = {Mode.TEXT: [], Mode.THINK: []}
         self._calls: list[ToolCall] = []
         self._malformed: list[str] = []
-        self._buffer = self._space = self._opening = ""
+        self._buffer = self._opening = ""
+        self._space: list[str] = []  # held back, for a mark may follow
+        self._before, self._after = "", list[str]()  # white space around the last mark
         self._skip_space = False
         self._region: Region | None = None
         self._marks = marks_of(family, bool(self._tools))
@@ -94,7 +96,7 @@ class MessageParser:
     def finish(self) -> list[Delta]:
         """The rest, when the text has ended; nothing may be fed after it."""
         deltas = self._advance(True)
-        space, self._space = self._space, ""
+        space, self._space = "".join(self._space), []
         return deltas + self._add(self._mode, space)
 
     def _advance(self, final: bool) -> list[Delta]:
@@ -112,10 +114,12 @@ class MessageParser:
     def _start(self, final: bool) -> list[Delta]:
         """Whether the answer begins with a bracket, where that may be a call."""
         text = self._buffer.lstrip()
-        if text or final:
-            self._mode = Mode.TEXT
-            if self.family.bare is not None and self._tools and text.startswith(("{", "[")):
-                self._open(Region("", Marks({}), self.family.bare, Mode.TEXT, bare=True))
+        if not text:
+            space, self._buffer = self._buffer, ""
+            return self._say(Mode.TEXT, space)  # which holds it back
+        self._mode = Mode.TEXT
+        if self.family.bare is not None and self._tools and text.startswith(("{", "[")):
+            self._open(Region("", Marks({}), self.family.bare, Mode.TEXT, bare=True))
         return []
 
     def _scan(self, final: bool) -> list[Delta]:
@@ -124,9 +128,12 @@ class MessageParser:
         text, self._buffer = self._buffer[:at], self._buffer[at + len(mark) :]
         deltas = self._say(self._mode, text)
         if isinstance(action, Calls):
-            ends = Marks({action.close: True} if action.close else {action.open: False})
+            # What is left open ends where another begins, or the reasoning that it is in ends.
+            ends = {action.open: False} | ({action.close: True} if action.close else {})
+            if self._mode is Mode.THINK:
+                ends |= dict.fromkeys((row.close for row in self.family.reasoning), False)
             keep = action.close if action.keep else None
-            self._open(Region(mark, ends, action.read, self._mode, keep))
+            self._open(Region(mark, Marks(ends), action.read, self._mode, keep))
         elif mark:
             self._boundary()
             self._opening = mark
@@ -183,7 +190,7 @@ class MessageParser:
         except ValueError as error:
             return self._no_call(region, error)
         self._buffer = buffer[at + len(mark) * bool(ours) :]
-        self._mode = Mode.TEXT
+        self._mode = region.back
         self._boundary()
         return [self._called(call) for call in calls]
 
@@ -194,15 +201,15 @@ class MessageParser:
             raise ValueError("no call between the marks")
         if region.bare and any(call.name not in self._tools for call in calls):
             raise ValueError("no tool has this name")
-        return [tool_call(call, self._make_id) for call in calls]
+        try:
+            return [tool_call(call, self._make_id) for call in calls]
+        except RecursionError:
+            raise ValueError("arguments nested too deep") from None
 
     def _no_call(self, region: Region, error: ValueError) -> list[Delta]:
-        """The region up to its first end is text after all, its marks too."""
-        at, mark, ours = region.ends.find(self._buffer, final=True)
-        end = at + len(mark) * bool(ours)
-        text, self._buffer = region.opening + self._buffer[:end], self._buffer[end:]
+        """The mark that opened it is text after all; what follows is looked at anew."""
         self._mode = region.back
-        deltas = self._say(region.back, text)
+        deltas = self._say(region.back, region.opening)
         if not region.bare:
             self._malformed.append(str(error)[:_MAX_REASON])
             deltas.append(Delta(malformed=self._malformed[-1]))
@@ -213,19 +220,29 @@ class MessageParser:
         return Delta(tool_call=call, index=len(self._calls) - 1)
 
     def _boundary(self) -> None:
-        self._space, self._skip_space = "", True
+        self._before, self._after = "".join(self._space), []
+        self._space, self._skip_space = [], True
 
     def _say(self, mode: Mode, text: str) -> list[Delta]:
-        """Give out text, less white space that may stand before a mark."""
+        """Give out text, less white space that may stand before a mark, or stood after one.
+
+        Where the same part goes on behind a mark, what parted it from the mark parts it.
+        """
         if self._skip_space:
-            text = text.lstrip()
+            whole, text = text, text.lstrip()
+            self._after.append(whole[: len(whole) - len(text)])
         if not text:
             return []
+        if self._skip_space and self._parts[mode]:
+            self._space = [self._before or "".join(self._after)]
         self._skip_space = False
-        text = self._space + text
+        if text.isspace():
+            self._space.append(text)
+            return []
         kept = text.rstrip()
-        self._space = text[len(kept) :]
-        return self._add(mode, kept)
+        told = "".join([*self._space, kept])
+        self._space = [text[len(kept) :]]
+        return self._add(mode, told)
 
     def _add(self, mode: Mode, text: str) -> list[Delta]:
         if not text:

@@ -81,7 +81,8 @@ def _rendered(template: str, given: dict[str, Any], plain: Plain) -> str:
     except ImportError:
         raise _no_jinja() from None
     source = _compiled(template)
-    token = CURRENT.set(Budget(plain.n_values, plain.n_chars))
+    budget = Budget(plain.n_values, plain.n_chars, len(given["messages"]))
+    token = CURRENT.set(budget)
     try:
         return str(source.render(given))
     except Refused as error:

@@ -50,6 +50,12 @@ _DEEP_FILTERS = {
     "dictsort", "e", "escape", "filesizeformat", "forceescape", "format", "groupby", "join",
     "max", "min", "replace", "sort", "string", "sum", "tojson", "unique", "urlencode",
 }  # fmt: skip
+# What reads no more of its first operand than its items.
+_SHALLOW_FILTERS = {
+    "batch", "count", "d", "default", "first", "items", "last", "length", "list", "map", "reject",
+    "rejectattr", "reverse", "select", "selectattr", "slice",
+}  # fmt: skip
+_FILLING = {"batch", "slice"}  # filters that make lists of their own
 _PASSED = (Environment, Context, nodes.EvalContext)
 _MAX_PATTERN = 200  # characters of a strftime pattern
 
@@ -75,20 +81,22 @@ class _Generation(Extension):
 class _Namespace(Namespace):
     """Without names that begin with an underscore."""
 
-    def __init__(*args: Any, **kwargs: Any) -> None:
-        self, values = args[0], dict(*args[1:], **kwargs)
-        for name in values:
-            _public(name)
-        Namespace.__init__(self, values)
-
     def __setitem__(self, name: str, value: Any) -> None:
         _public(name)
         Namespace.__setitem__(self, name, value)
 
 
+def _namespace(*args: Any, **kwargs: Any) -> _Namespace:
+    values = _dict(*args, **kwargs)
+    for name in values:
+        _public(name)
+    return _Namespace(values)
+
+
 def _public(name: Any) -> None:
     if not isinstance(name, str) or name.startswith("_"):
-        raise SecurityError(f"a namespace takes no name {name!r}")
+        shown = repr(name[:60]) if isinstance(name, str) else f"of type {type(name).__name__}"
+        raise SecurityError(f"a namespace takes no name {shown}")
 
 
 class _Sandbox(SandboxedEnvironment):
@@ -104,13 +112,12 @@ class _Sandbox(SandboxedEnvironment):
         filters: dict[str, Any] = {**FILTERS, "tojson": _to_json, "sum": _sum}
         tests: dict[str, Any] = dict(TESTS)
         self.filters = {
-            name: _metered(filter_, name in _DEEP_FILTERS, FILTER_GROWTH.get(name))
-            for name, filter_ in filters.items()
+            name: _metered(filter_, name) for name, filter_ in filters.items()
             if name not in _NO_FILTERS
-        }
-        self.tests = {name: _metered(test, True, None) for name, test in tests.items()}
+        }  # fmt: skip
+        self.tests = {name: _metered(test, None) for name, test in tests.items()}
         self.globals = {
-            "range": self.globals["range"], "dict": _dict, "namespace": _Namespace,
+            "range": self.globals["range"], "dict": _dict, "namespace": _namespace,
             "cycler": Cycler, "joiner": Joiner,
             "raise_exception": _refuse, "strftime_now": _now,
         }  # fmt: skip
@@ -152,9 +159,14 @@ class _Sandbox(SandboxedEnvironment):
         budget = current()
         budget.step()
         owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", None)
+        if not isinstance(__obj, Macro):
+            args = tuple(listed(budget, a) if isinstance(a, Iterator) else a for a in args)
+        if not isinstance(__obj, Macro) or __obj.catch_varargs or __obj.catch_kwargs:
+            budget.cells(len(args) + len(kwargs))
+            budget.hold([*args, *kwargs.values()])
         if isinstance(owner, str | list | tuple | dict | LoopContext):
             for value in (*args, *kwargs.values()):
-                budget.weigh(value)
+                budget.weigh(value, copies=int(isinstance(owner, list)))
             if isinstance(owner, str):
                 args = METHOD_GROWTH[__obj.__name__](budget, owner, args, kwargs)
             elif isinstance(owner, list | tuple) and __obj.__name__ in ("count", "index"):
@@ -168,10 +180,13 @@ class _Sandbox(SandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def _metered(
-    function: Callable[..., Any], deep: bool, growth: Callable[..., Any] | None
-) -> Callable[..., Any]:
-    """A filter or test that charges what it reads, what it will make, and what it made."""
+def _metered(function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
+    """A filter, or a test (None), that charges what it reads, what it will make, and what it made.
+
+    Filters that are not known to read less are taken to write all of a list that they are given.
+    """
+    deep, growth = name is None or name in _DEEP_FILTERS, FILTER_GROWTH.get(name or "")
+    shallow, fills = name in _SHALLOW_FILTERS, name in _FILLING
 
     @wraps(function)
     def metered(*args: Any, **kwargs: Any) -> Any:
@@ -181,21 +196,25 @@ def _metered(
         if deep:
             args = tuple(listed(budget, a) if isinstance(a, Iterator) else a for a in args)
             values = [a for a in args if not isinstance(a, _PASSED)]
-        for value in (*values[0 if deep else 1 :], *kwargs.values()):
-            budget.weigh(value, copies=int(deep))
+        text = bool(values) and isinstance(values[0], str)
+        for value in (*values[int(shallow or (text and not deep)) :], *kwargs.values()):
+            budget.weigh(value, copies=int(deep or not shallow))
+        for value in (*values[1:], *kwargs.values()):
+            if isinstance(value, str):  # it may name attributes, and is taken apart
+                budget.cells(4 * (value.count(".") + value.count(",")))
         if growth is not None:
             growth(budget, values, kwargs)
         result = function(*args, **kwargs)
-        return _rounds(result) if isinstance(result, Iterator) else budget.made(result)
+        return _rounds(result, fills) if isinstance(result, Iterator) else budget.made(result)
 
     return metered
 
 
-def _rounds(items: Iterator[Any]) -> Iterator[Any]:
+def _rounds(items: Iterator[Any], fills: bool) -> Iterator[Any]:
     """What is filtered one by one, each charged."""
     for item in items:
         current().step()
-        yield item
+        yield current().hold(item) if fills else item
 
 
 def _refuse(message: Any) -> None:
@@ -209,7 +228,7 @@ def _now(pattern: str) -> str:
 
 
 def _dict(*args: Any, **kwargs: Any) -> dict[Any, Any]:
-    for value in args:
+    for value in args:  # keys are hashed
         current().weigh(value)
     return dict(*args, **kwargs)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 
 __all__ = ["Call", "Scanner", "Tools", "Unfinished", "json_object", "json_values", "typed"]
 
+_MAX_DEPTH = 8  # of a schema that is looked into
 Tools = Mapping[str, Mapping[str, Any]]  # name of a tool -> schemas of its arguments
 
 
@@ -93,14 +94,40 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def typed(text: str, schema: Any) -> Any:
-    """A tagged argument's value: text where the schema says so, JSON where it can be."""
-    if isinstance(schema, Mapping) and schema.get("type") == "string":
+    """A tagged argument's value: text where the schema has room for it, JSON where it can be.
+
+    Examples
+    --------
+    >>> typed("12", {"type": "integer"}), typed("12", {"type": ["string", "null"]})
+    (12, '12')
+    >>> typed("null", {"anyOf": [{"type": "string"}, {"type": "null"}]})
+    """
+    kinds = _kinds(schema)
+    if "string" in kinds and not ("null" in kinds and text.strip() == "null"):
         return text
     try:
         values = json_values(text)
     except ValueError:
         return text
     return values[0] if len(values) == 1 and text.strip()[-1:] not in ",;" else text
+
+
+def _kinds(schema: Any, depth: int = 0) -> set[str]:
+    """Types of values that a schema has room for, as far as it says so."""
+    if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
+        return set()
+    named = schema.get("type")
+    kinds = {named} if isinstance(named, str) else set()
+    if isinstance(named, list):
+        kinds = {kind for kind in named if isinstance(kind, str)}
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    for value in values if isinstance(values, list) else []:
+        kinds |= {"string"} if isinstance(value, str) else {"null"} if value is None else set()
+    for key in ("anyOf", "oneOf", "allOf"):
+        parts = schema.get(key)
+        for part in parts if isinstance(parts, list) else []:
+            kinds |= _kinds(part, depth + 1)
+    return kinds | ({"null"} if schema.get("nullable") is True else set())
 
 
 def _no_constant(name: str) -> NoReturn:

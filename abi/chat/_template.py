@@ -8,7 +8,7 @@ a template would drop without a word (tools, documents, options) is an error.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,10 @@ __all__ = ["ChatTemplate"]
 
 _KEY = "tokenizer.chat_template"
 _PREFIX = f"{_KEY}."
+_TOOLS = ("tools", "xml_tools")
+_TOLD = {"system", "developer"}
+_NEEDLE = "needle7q"
+_RESERVED = ("messages", "tools", "documents", "functions", "self", "add_generation_prompt")
 
 
 class ChatTemplate:
@@ -110,10 +114,10 @@ class ChatTemplate:
         self,
         messages: Sequence[Any],
         *,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        documents: Sequence[Mapping[str, Any]] | None = None,
+        tools: Iterable[Mapping[str, Any]] | None = None,
+        documents: Iterable[Mapping[str, Any]] | None = None,
         add_generation_prompt: bool = True,
-        **variables: Any,
+        variables: Mapping[str, Any] | None = None,
     ) -> str:
         """The prompt for a conversation.
 
@@ -127,27 +131,48 @@ class ChatTemplate:
         documents : sequence of mapping, optional
             With "title" and "text", for the templates that take them.
         add_generation_prompt : bool
-        **variables
+        variables : mapping, optional
             What else the template reads, such as enable_thinking.
 
         Raises
         ------
         InputError
-            If the messages are malformed, the template refuses them, or it would leave out the
-            tools, the documents or a variable.
+            If the messages are malformed, the template refuses them, or it would leave out
+            system messages, the tools, the documents or a variable.
         """
         messages = check_messages(messages)
-        given = {**variables, **_given(self.names, tools, documents)}
+        tools, documents = (None if v is None else _as_list(v) for v in (tools, documents))
+        _check_reserved(variables or {})
+        given = {**(variables or {}), **_given(self.names, tools, documents)}
         self._check_names(given)
         own = _firefunction(tools) if "functions" in self.names else {}
-        prompt = render_chat(
-            self.source,
-            shaped(messages, self._shape),
-            add_generation_prompt=add_generation_prompt,
-            **{**self._tokens, **own, **given},
-        )
+        names = {**self._tokens, **own, **given, "add_generation_prompt": add_generation_prompt}
+        in_shape = shaped(messages, self._shape)
+        try:
+            prompt = render_chat(self.source, in_shape, **names)
+        except InputError:
+            filled = {key: list(map(_filled, names[key])) for key in _TOOLS if key in names}
+            if all(names[key] == tools for key, tools in filled.items()):
+                raise
+            prompt = render_chat(self.source, in_shape, **names | filled)
         _check_shown(prompt, messages, tools or ())
+        self._check_system(messages, names)
         return prompt
+
+    def _check_system(self, messages: Sequence[Any], names: Mapping[str, Any]) -> None:
+        """A template that says nothing of a system message would drop it without a word."""
+        for role in {message["role"] for message in messages} & _TOLD:
+            told = {"role": role, "content": _NEEDLE}
+            probe = shaped([told, {"role": "user", "content": "x"}], self._shape)
+            try:
+                shown = _NEEDLE in render_chat(self.source, probe, **names)
+            except InputError:
+                continue  # it looks at others too
+            if not shown:
+                raise InputError(
+                    f"the chat template leaves out {role} messages; leave them out yourself, or "
+                    "give another template"
+                )
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         """Each of them is read by the template."""
@@ -156,6 +181,28 @@ class ChatTemplate:
             if name not in reads:
                 others = ", ".join(sorted(self.names - self._tokens.keys() - {"messages"}))
                 raise InputError(f"the chat template takes no {name}; it reads {others or 'none'}")
+
+
+def _as_list(values: Any) -> Any:
+    """An iterator could be looked at but once."""
+    return list(values) if isinstance(values, Iterator) else values
+
+
+def _filled(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """With what a tool may do without and some templates may not, as llama.cpp gives it."""
+    blank = {"description": "", "parameters": {}}
+    if isinstance(tool.get("function"), Mapping):
+        return {**tool, "function": {**blank, **tool["function"]}}
+    return {**blank, **tool}
+
+
+def _check_reserved(variables: Mapping[str, Any]) -> None:
+    for name in variables:
+        if name in _RESERVED:
+            raise InputError(
+                f"template variable {name!r}: expected another name; messages, tools and documents "
+                "are given by themselves"
+            )
 
 
 def _given(names: frozenset[str], tools: Any, documents: Any) -> dict[str, Any]:

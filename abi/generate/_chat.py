@@ -127,7 +127,7 @@ def start_chat(
     """An answer of which nothing has run yet; as `Model.chat`."""
     from abi.chat import MessageParser
 
-    prompt = template.render(messages, tools=tools, documents=documents, **(variables or {}))
+    prompt = template.render(messages, tools=tools, documents=documents, variables=variables)
     if not prompt.strip():
         raise InputError("the chat template renders nothing for these messages; give another one")
     ids = model.tokenizer.encode(prompt, parse_special=True)

@@ -106,6 +106,46 @@ FLOODS = {
     "escapes": "{{ ('&' * 9999999) | e | e | e }}",
     "a long pattern of time": "{{ strftime_now('%c' * 9999999) }}",
     "placeholder text": "{{ lipsum(n=999999) }}",
+    **{
+        f"a list in itself by the filter {name}": DOUBLE + "{% endfor %}{{ ns.l | " + name + " }}"
+        for name in (
+            "upper", "lower", "capitalize", "title", "trim", "center", "safe", "wordcount", "int",
+            "float", "abs", "truncate", "urlencode", "filesizeformat", "string", "e",
+        )
+    },
+    **{
+        f"a view of {name}": DOUBLE + "{% endfor %}{% set d = {'a': ns.l} %}{{ " + text + " }}"
+        for name, text in {
+            "values": "d.values()", "items": "d.items() ~ 'x'", "keys": "d.items() | join",
+            "a field": "'%s' % (d.values(),)", "both": "d.items() == {'a': ns.l}.items()",
+            "lists": "d.values() | list | string", "filtered": "d | items | list | tojson",
+        }.items()
+    },
+    "lists just small enough, by a filter": "{% set ns = namespace(l=['abcdefgh']) %}"
+    "{% for i in range(15) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}"
+    "{% for i in range(9999) %}{% set x = ns.l | title %}{% endfor %}",
+    "long texts in a short list": "{% set a = 'a' * 999999 %}{% set l = [] %}"
+    "{% for i in range(9999) %}{% set _ = l.append(a) %}{% endfor %}{{ l | title | length }}",
+    "a list doubled by its arguments": "{% macro f() %}{{ f(varargs, varargs) }}{% endmacro %}"
+    "{{ f('abcdefgh') }}",
+    "the same by names": "{% macro f() %}{{ f(a=kwargs, b=kwargs) }}{% endmacro %}{{ f(a=1) }}",
+    "a list doubled by times": "{% set ns = namespace(l=['abcdefgh']) %}{% for i in range(40) %}"
+    "{% set ns.l = [ns.l] * 2 %}{% endfor %}{{ ns.l | title }}",
+    "a list doubled by filling": "{% set ns = namespace(l=['abcdefgh']) %}{% for i in range(40) %}"
+    "{% set ns.l = [1] | batch(4, ns.l) | list %}{% endfor %}{{ ns.l | title }}",
+    "a tuple too deep in a generator": "{% set ns = namespace(l=(1,)) %}{% for i in range(9999) %}"
+    "{% set ns.l = " + "(" * 40 + "ns.l" + ",)" * 40 + " %}{% endfor %}"
+    "{% set x = dict([ns.l, 1] | batch(2)) %}",
+    "a large key of a namespace": TUPLES + "{% endfor %}{{ namespace([[ns.l, 1]]) }}",
+    "many cyclers": "{% set l = [] %}{% for i in range(900) %}"
+    "{% set _ = l.append(cycler(*range(99999))) %}{% endfor %}",
+    "a format field that does not end": "{{ ('{:' ~ '1' * 400000).format() }}",
+    "keys of fields that do not end": "{{ ('%(' * 400000) % {} }}",
+    "a width before a comma": "{{ '{:400000000,.3f}'.format(1.5) }}",
+    "a width before an underscore": "{{ '{:400000000_.3f}'.format(1.5) }}",
+    "a width after brackets in brackets": "{{ ('%(a(b))400000000d' % {'a(b)': 1})[:3] }}",
+    "an attribute of many parts": "{{ [] | sort(attribute='a,' * 4000000) }}",
+    "a path of many parts": "{{ [] | map(attribute='a.' * 4000000) | list }}",
     "a namespace in itself": "{% set n = namespace() %}{% set n.n = n %}{{ n }}",
     "a list that holds itself": "{% set l = [] %}{% set _ = l.append(l) %}{{ l | tojson }}",
 }  # fmt: skip

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from itertools import count
+from time import process_time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abi.chat import FAMILIES, Delta, Message, MessageParser, ToolCall, family_of, parse_message
+from abi.chat._scanner import typed
 from tests.chat.formats import ANSWERS, TOOLS, Answer
 
 HERMES = family_of("<tool_call> <think>")
@@ -127,6 +130,75 @@ def test_a_broken_call_does_not_take_the_next_along() -> None:
     message = hermes('<tool_call>{</tool_call>\n<tool_call>{"name": "now"}</tool_call>')
     assert message.content == "<tool_call>{</tool_call>"
     assert [call.name for call in message.tool_calls] == ["now"]
+
+
+CALL = '<tool_call>{"name": "now"}</tool_call>'
+
+
+@pytest.mark.parametrize(
+    ("text", "content", "reasoning", "n_calls"),
+    [
+        ("<think>maybe <tool_call> is needed</think>Hello", "Hello",
+         "maybe <tool_call> is needed", 0),
+        (f"I use <tool_call> tags.\n{CALL}", "I use <tool_call> tags.", "", 1),
+        (f'<tool_call>{{"name": "no{CALL}', '<tool_call>{"name": "no', "", 1),
+        (f"<think>I might {CALL} but no.</think>done", "done", "I might but no.", 1),
+        (f"<think>a{CALL}{CALL}</think>b", "b", "a", 2),
+        (f"one\n\n{CALL}\ntwo", "one\n\ntwo", "", 1),
+        (f"one{CALL} two", "one two", "", 1),
+        (f"one{CALL}two", "onetwo", "", 1),
+        ("one <think>hm</think> two", "one two", "hm", 0),
+        (f"{CALL} and {CALL}", "and", "", 2),
+        ("<tool_call>" * 3 + "x", "<tool_call>" * 3 + "x", "", 0),
+    ],
+)  # fmt: skip
+def test_a_mark_that_is_only_mentioned_takes_nothing_along(
+    text: str, content: str, reasoning: str, n_calls: int
+) -> None:
+    message = hermes(text)
+    assert (message.content, message.reasoning) == (content, reasoning)
+    assert [call.name for call in message.tool_calls] == ["now"] * n_calls
+
+
+def test_arguments_too_deep_to_be_written_are_no_call() -> None:
+    deep = "[" * 980 + "]" * 980
+    text = f'<tool_call>{{"name": "now", "arguments": {{"a": {deep}}}}}</tool_call>'
+    message = hermes(text)
+    assert message.tool_calls or message.content == text  # as deep as Python's stack allows
+
+
+def test_white_space_that_comes_bit_by_bit_takes_no_long_time() -> None:
+    parser = MessageParser(HERMES, tools=TOOLS)
+    started = process_time()
+    for _ in range(50_000):
+        parser.feed(" ")
+    parser.feed("x")
+    assert process_time() - started < 2
+    assert parser.message.content == " " * 50_000 + "x"
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"type": "string"}, "12", "12"),
+        ({"type": ["string", "null"]}, "12", "12"),
+        ({"type": ["string", "null"]}, "null", None),
+        ({"type": "string", "nullable": True}, "null", None),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "true", "true"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "12", 12),
+        ({"enum": ["1", "2"]}, "1", "1"),
+        ({"enum": [1, 2]}, "1", 1),
+        ({"const": "1"}, "1", "1"),
+        ({"allOf": [{"oneOf": [{"type": "string"}]}]}, "{}", "{}"),
+        ({"type": "integer"}, "12", 12),
+        ({}, "12", 12),
+        (7, "x", "x"),
+    ],
+)
+def test_a_tagged_value_is_text_where_the_schema_has_room_for_it(
+    schema: Any, text: str, value: Any
+) -> None:
+    assert typed(text, schema) == value
 
 
 def test_a_closing_mark_inside_a_text_of_json_is_no_end() -> None:

@@ -120,13 +120,69 @@ def test_tools_that_a_template_does_not_read_are_an_error() -> None:
     with pytest.raises(InputError, match="takes no documents"):
         ChatTemplate(CHATML).render(HI, documents=[{"title": "a", "text": "b"}])
     with pytest.raises(InputError, match="takes no enable_thinking"):
-        ChatTemplate(CHATML).render(HI, enable_thinking=False)
+        ChatTemplate(CHATML).render(HI, variables={"enable_thinking": False})
 
 
 def test_tools_that_a_template_reads_and_leaves_out_are_an_error() -> None:
     template = "{% if tools and messages | length > 1 %}{{ tools }}{% endif %}" + CHATML
     with pytest.raises(InputError, match="leaves out the tool 'weather' in this conversation"):
         ChatTemplate(template).render(HI, tools=TOOLS)
+
+
+def test_a_system_message_that_a_template_knows_nothing_of_is_an_error() -> None:
+    told = [{"role": "system", "content": "Be kind."}, *HI]
+    deaf = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
+    with pytest.raises(InputError, match="the chat template leaves out system messages; leave"):
+        ChatTemplate(deaf).render(told)
+    loud = "{% for m in messages %}{{ m.content | upper | replace('KIND', 'GOOD') }}{% endfor %}"
+    assert ChatTemplate(loud + "{{ messages[0].content }}").render(told) == "BE GOOD.HIBe kind."
+    # One that tells it with the last question alone is not silent where something else is last.
+    late = "{% for m in messages[1:] %}{% if loop.last and m.role == 'user' %}"
+    late += "{{ messages[0].content }}{% endif %}{{ m.content }}{% endfor %}"
+    assert ChatTemplate(late).render([*told, {"role": "assistant", "content": "!"}]) == "Hi!"
+
+
+@pytest.mark.parametrize("name", ["messages", "tools", "documents", "self"])
+def test_what_is_given_by_itself_is_no_variable(name: str) -> None:
+    with pytest.raises(InputError, match=f"template variable '{name}': expected another name"):
+        ChatTemplate(CHATML).render(HI, variables={name: []})
+
+
+def test_tools_may_come_from_an_iterator() -> None:
+    assert "weather" in ChatTemplate(WITH_TOOLS).render(HI, tools=iter(TOOLS))
+    with pytest.raises(InputError, match="takes no tools"):
+        ChatTemplate(CHATML).render(HI, tools=iter(TOOLS))
+
+
+def test_a_tool_may_lack_what_a_template_needs() -> None:
+    short = {"type": "function", "function": {"name": "now"}}
+    strict = "{% for t in tools %}{{ t.function.name ~ t.function.description.strip() }}"
+    strict += "{{ t.function.parameters.get('properties') }}{% endfor %}"
+    assert ChatTemplate(strict).render(HI, tools=[short]) == "nowNone"
+    bare = "{% for t in tools %}{{ t.name ~ t.description.strip() }}{% endfor %}"
+    assert ChatTemplate(bare).render(HI, tools=[{"name": "now"}]) == "now"
+    plain = ChatTemplate("{{ tools | tojson }}").render(HI, tools=[short])
+    assert plain == '[{"type": "function", "function": {"name": "now"}}]'  # as it was given
+
+
+def test_no_content_where_a_template_cannot_take_it_once_it_was_answered() -> None:
+    """QwQ splits the content of every message but the last."""
+    source = "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}"
+    source += "{{ m.content.split('</think>')[-1] }}{% endif %}{{ m.tool_calls }}{% endfor %}"
+    call = {"function": {"name": "weather", "arguments": {}}}
+    asked = [*HI, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    answered = [*asked, {"role": "tool", "content": "12"}, *HI]
+    assert "weather" in ChatTemplate(source).render(answered)
+
+
+@pytest.mark.parametrize("arguments", ["{", "[" * 100_000, '{"a": NaN}', '{"a": 1e999}'])
+def test_arguments_that_are_no_json_are_one_clear_error(arguments: str) -> None:
+    call = {"function": {"name": "weather", "arguments": arguments}}
+    messages = [*HI, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    source = "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}"
+    source += "{{ c.function.arguments | tojson }}{% endfor %}{{ m.content }}{% endfor %}"
+    with pytest.raises(InputError, match="the arguments of a call of 'weather' are not JSON"):
+        ChatTemplate(source).render(messages)
 
 
 def test_calls_that_a_template_leaves_out_are_an_error() -> None:

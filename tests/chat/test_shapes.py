@@ -117,7 +117,8 @@ MISTRAL = (
     "{{- '{\"function\": {' }}{% for k, v in t.function.items() if k != 'description' %}"
     "{{- '\"' + k + '\": ' + v | tojson }}{{- ', ' if not loop.last else '}}' }}{% endfor %}"
     "{%- endfor %}{{- '][/AVAILABLE_TOOLS]' }}{% endif %}"
-    "{{- '[INST]' + m.content + '[/INST]' }}"
+    "{%- set told = messages[0].content + '\n\n' if loop.last and loop_messages != messages %}"
+    "{{- '[INST]' + (told or '') + m.content + '[/INST]' }}"
     "{%- elif m.tool_calls is defined %}"
     "{%- for c in m.tool_calls %}{%- if c.id is not defined or c.id | length != 9 %}"
     "{{- raise_exception('Tool call IDs should be 9 long') }}{% endif %}"
@@ -131,7 +132,7 @@ MISTRAL_TALK = (
     '<s>[INST]1?[/INST][TOOL_CALLS][{"name": "add", "arguments": {"a": 1}, "id": "abc123def"}]</s>'
     '[TOOL_RESULTS]2[/TOOL_RESULTS]2.</s>[AVAILABLE_TOOLS][{"function": {"name": "add", '
     '"parameters": {"type": "object", "properties": {"a": {"type": "integer", "description": '
-    '"One."}}, "required": ["a"]}}}][/AVAILABLE_TOOLS][INST]Sure? [/INST]'
+    '"One."}}, "required": ["a"]}}}][/AVAILABLE_TOOLS][INST]Be kind.\n\nSure? [/INST]'
 )
 
 GEMMA = (
@@ -261,7 +262,7 @@ SHAPES = [
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s.like)
 def test_a_talk_with_tools(shape: Shape) -> None:
     template = ChatTemplate(shape.template, {"bos_token": "<s>", "eos_token": "</s>"})
-    assert template.render(TALK, tools=[ADD], **shape.variables) == shape.expected
+    assert template.render(TALK, tools=[ADD], variables=shape.variables) == shape.expected
 
 
 PLAIN_TALK = [TALK[1], {"role": "assistant", "content": "2."}, TALK[5]]

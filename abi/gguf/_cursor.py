@@ -16,6 +16,7 @@ Value = bool | int | float | str | list["Value"] | npt.NDArray[np.generic]
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
+_MAX_INNER = 100_000  # each takes far more memory than its twelve bytes
 _MIN_BYTES = {ValueType.STRING: 8, ValueType.ARRAY: 12}  # the smallest element of each
 
 
@@ -24,6 +25,7 @@ class Cursor:
 
     def __init__(self, data: memoryview, source: str) -> None:
         self.data, self.source, self.pos = data, source, 0
+        self._n_inner = 0  # arrays in arrays so far
 
     def error(self, message: str, field: str, offset: int | None = None) -> FormatError:
         at = self.pos if offset is None else offset
@@ -94,6 +96,9 @@ class Cursor:
             return np.frombuffer(raw, code)
         if kind is ValueType.STRING:
             return self._strings(n, field)
+        self._n_inner += n
+        if self._n_inner > _MAX_INNER:
+            raise self.error(f"more than {_MAX_INNER} arrays in arrays", field, at)
         return [self.value(kind, field, depth + 1) for _ in range(n)]
 
     def _bools(self, raw: npt.NDArray[np.uint8], field: str, at: int) -> npt.NDArray[np.bool_]:

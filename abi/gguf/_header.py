@@ -67,7 +67,10 @@ def read_header(data: memoryview, source: str) -> Header:
     alignment = _alignment(cursor, metadata, types)
     infos = _read_infos(cursor, n_tensors)
     base = -(-cursor.pos // alignment) * alignment
-    tensors = {info.name: _place(cursor, info, at, base, alignment) for info, at in infos.values()}
+    tensors, end = {}, 0
+    for info, at in infos.values():
+        tensors[info.name] = _place(cursor, info, at, base, end)
+        end += -(-info.n_bytes // alignment) * alignment
     return Header(version, alignment, metadata, types, tensors)
 
 
@@ -147,11 +150,11 @@ def _read_info(cursor: Cursor, name: str) -> TensorInfo:
     return TensorInfo(name, dims[::-1], kind, offset, kind.n_bytes(prod(dims)))
 
 
-def _place(cursor: Cursor, info: TensorInfo, at: int, base: int, alignment: int) -> TensorInfo:
+def _place(cursor: Cursor, info: TensorInfo, at: int, base: int, end: int) -> TensorInfo:
     """Make the info's start absolute; `at` is where the info itself stands."""
     start, size = base + info.start, len(cursor.data)
-    if info.start % alignment:
-        message = f"data offset {info.start} is not a multiple of the alignment ({alignment})"
+    if info.start != end:
+        message = f"data offset {info.start}, expected {end}, where the tensor before it ends"
         raise cursor.error(message, info.name, at)
     if start + info.n_bytes > size:
         message = f"data ends at byte {start + info.n_bytes} of a file of {size}; is it cut?"

@@ -7,7 +7,12 @@ eight labels. What is matched is always valid.
 
 from __future__ import annotations
 
-__all__ = ["FORMATS"]
+__all__ = ["FORMATS", "FREE_FORMATS"]
+
+# Names that OpenAPI and Pydantic write beside a text of any kind.
+FREE_FORMATS = frozenset({
+    "binary", "directory-path", "file-path", "json-string", "password", "path",
+})  # fmt: skip
 
 _LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
 _DATE = (
@@ -77,6 +82,13 @@ FORMATS: dict[str, str] = {
         "date-time": f"{_DATE}T{_TIME}",
         "duration": _DURATION,
         "uuid": "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        # RFC 9562's versions, which Pydantic names, and RFC 4648's base64, which OpenAPI does.
+        **{
+            f"uuid{n}": f"[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-{n}[0-9a-fA-F]{{3}}-[89abAB]"
+            "[0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
+            for n in (1, 3, 4, 5, 6, 7, 8)
+        },
+        "byte": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
         "email": f"{_LOCAL}@{_HOST}",
         "hostname": _HOST,
         "ipv4": _IPV4,

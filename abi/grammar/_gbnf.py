@@ -19,7 +19,7 @@ from abi.grammar._nodes import Node
 
 __all__ = ["compile_gbnf"]
 
-_MAX_TEXT = 1 << 20
+_MAX_TEXT = 1 << 18  # characters
 _NAME = re.compile(r"[a-zA-Z0-9-]+")
 
 
@@ -162,7 +162,7 @@ class _Parser(Reader):
         elif char == ".":
             group.items.append(self._any_char())
         elif char and char in "*+?{":
-            self._repetition(group)
+            self._repetition(group, nested)
         elif _NAME.match(char):
             group.items.append(self._named())
         else:
@@ -170,10 +170,10 @@ class _Parser(Reader):
         self._skip(lines=nested)
         return True
 
-    def _repetition(self, group: _Group) -> None:
+    def _repetition(self, group: _Group, nested: bool) -> None:
         start, char = self._pos, self._peek()
         bounds = {"*": (0, None), "+": (1, None), "?": (0, 1)}
-        low, high = bounds[char] if char in bounds else self._counts()
+        low, high = bounds[char] if char in bounds else self._counts(nested)
         self._pos = max(self._pos, start + 1)
         if not group.items or group.items[-1] is self._make.empty:
             raise self._error(

@@ -19,7 +19,8 @@ _MAX_TOKEN = 2**32
 _NO_NUL: CharSet = ((1, 0x10FFFF),)
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _SPACE_AND_LINES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
-_COUNT = re.compile(r"\{S(\d+)S(?:(,)S(?:(\d+)S)?)?\}".replace("S", r"((?:[ \t]|#[^\r\n]*)*)"))
+_COUNT = re.compile(r"\{S(\d+)S(?:(,)S(?:(\d+)S)?)?\}".replace("S", f"({_SPACE.pattern})"))
+_COUNT_IN_GROUP = re.compile(_COUNT.pattern.replace(_SPACE.pattern, _SPACE_AND_LINES.pattern))
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"} | {char: char for char in '\\"[]-'}
 
@@ -43,8 +44,8 @@ class Reader:
         match = (_SPACE_AND_LINES if lines else _SPACE).match(self._text, self._pos)
         self._pos = match.end() if match else self._pos
 
-    def _counts(self) -> tuple[int, int | None]:
-        match = _COUNT.match(self._text, self._pos)
+    def _counts(self, nested: bool) -> tuple[int, int | None]:
+        match = (_COUNT_IN_GROUP if nested else _COUNT).match(self._text, self._pos)
         if match is None:
             raise self._error("malformed repetition", "write {2}, {2,} or {2,5}")
         low_text, comma, high_text = match[2], match[4], match[6]

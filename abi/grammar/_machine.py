@@ -157,10 +157,12 @@ class Machine:
         tops: list[Cell] = []
         ends = False
         pending = _grouped(found)
+        n_joined = 0
         while pending:
             made: list[Cell] = []
             for node, states in pending.items():
                 below = self._union(states)
+                n_joined += len(below.cells) if len(states) > 1 else 0
                 if (node, below) in seen:
                     continue
                 seen.add((node, below))
@@ -171,7 +173,7 @@ class Machine:
                     made += below.cells
                 else:
                     made += self._follow(node, below, text)
-            if len(seen) + len(made) > MAX_STEPS:
+            if len(seen) + len(made) + n_joined > MAX_STEPS:
                 raise InputError(
                     f"the grammar needs more than {MAX_STEPS} steps for one byte of text; "
                     "it is too ambiguous, give its repetitions distinct beginnings"

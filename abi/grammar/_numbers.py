@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from abi.errors import InputError
 from abi.grammar import _charset
@@ -19,6 +20,7 @@ __all__ = ["DIGITS", "Bound", "Numbers"]
 
 DIGITS = 20
 _MAX_MODULUS = 5_000
+_EXACT = 15  # digits that a double keeps apart
 _SMALL = 5  # greatest divisor beside which digits are counted
 
 
@@ -93,7 +95,25 @@ class Numbers:
             most = max(most, len(d) + 1)
             found = self._decimals(a, self._at_least(b, low.open), c, self._at_most(d, high.open))
         length = terms.cat(terms.repeat(self._digit, 1, None), self._fraction(most))
-        return terms.both(found, length)
+        opens = [bound for bound in (low, high) if bound is not None and bound.open and bound.value]
+        return terms.both(found, length, *([self._precise] if opens else []))
+
+    @cached_property
+    def _precise(self) -> Term:
+        """Whole numbers, and others of so few digits that no two are one binary number.
+
+        With more a number below a bound would be read as the bound itself.
+        """
+        terms, digit = self._terms, self._digit
+        nonzero = self._between_digits("1", "9")
+        options = [terms.repeat(digit, 1, None)]
+        options.append(
+            terms.cat(terms.text("0"), self._point, self._zeros, terms.repeat(digit, 1, _EXACT))
+        )
+        for n in range(1, _EXACT):
+            whole = terms.cat(nonzero, terms.repeat(digit, n - 1, n - 1))
+            options.append(terms.cat(whole, self._point, terms.repeat(digit, 1, _EXACT - n)))
+        return terms.either(*options)
 
     def _decimals(self, a: int, above: Term, c: int, below: Term) -> Term:
         terms = self._terms

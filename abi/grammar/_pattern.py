@@ -3,7 +3,8 @@
 Characters, classes, groups, alternatives, quantifiers (greedy or not), anchors and
 lookaheads; a pattern without anchors is searched for, as JSON Schema says. Back references,
 lookbehinds, word boundaries and `\\p{...}` are refused. Where validators disagree about what
-`\\d`, `\\w`, `\\s` and `.` hold, only the characters that all of them accept are matched.
+`\\d`, `\\w`, `\\s`, `.` and `$` hold, only what all of them accept is matched; what must not
+match is what any of them accepts.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from abi.grammar._regular import Term, Terms
 __all__ = ["pattern_term"]
 
 
-def pattern_term(terms: Terms, pattern: str) -> Term:
-    """The language of the texts in which a pattern is found.
+def pattern_term(terms: Terms, pattern: str, *, wide: bool = False) -> Term:
+    """The language of the texts in which a pattern is found, by all readings or (wide) by any.
 
     Raises
     ------
     InputError
         If it is malformed or not regular; the message says where.
     """
-    tree = parse_pattern(pattern)
+    tree = parse_pattern(pattern, wide=wide)
     at_start = _Maker(terms, True).make(tree, terms.all)
     if "start" not in tree.kinds:
         return terms.cat(terms.all, at_start)
@@ -44,7 +45,8 @@ class _Maker:
         if kind == "start":
             return rest if self._at_start else terms.none
         if kind == "end":
-            return terms.both(rest, terms.empty)
+            last = [terms.chars(tree.chars)] if tree.chars else []
+            return terms.both(rest, terms.either(terms.empty, *last))
         if kind == "look":
             found = self.make(tree.parts[0], terms.all)
             return terms.both(terms.complement(found) if tree.negated else found, rest)

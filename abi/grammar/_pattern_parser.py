@@ -20,6 +20,7 @@ _MAX_COUNT = 100_000
 _QUANTIFIER = re.compile(r"[*+?]|\{(\d{1,7})(?:(,)(\d{1,7})?)?\}")
 _BOUNDS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
+_LINE_FEED = _charset.of_text("\n")
 _LINE_ENDS = _charset.of_text("\n\r\u2028\u2029")
 _ASCII = {
     "d": _charset.of_text("0123456789"),
@@ -66,8 +67,15 @@ def class_escape(kind: str, wide: bool) -> CharSet:
     return _charset.invert(class_escape(lower, not wide))
 
 
-def parse_pattern(pattern: str) -> Tree:
+def parse_pattern(pattern: str, *, wide: bool = False) -> Tree:
     """The tree of a pattern.
+
+    Parameters
+    ----------
+    pattern : str
+    wide : bool
+        Take each construct as the reading that matches most, instead of least; inside of a
+        negative lookahead it is the other way round.
 
     Raises
     ------
@@ -76,12 +84,12 @@ def parse_pattern(pattern: str) -> Tree:
     """
     if len(pattern) > _MAX_LENGTH:
         raise InputError(f"the pattern has {len(pattern)} characters, at most {_MAX_LENGTH}")
-    return _Parser(pattern).parse()
+    return _Parser(pattern, wide).parse()
 
 
 class _Parser:
-    def __init__(self, pattern: str) -> None:
-        self._text, self._pos, self._depth = pattern, 0, 0
+    def __init__(self, pattern: str, wide: bool) -> None:
+        self._text, self._pos, self._depth, self._wide = pattern, 0, 0, wide
 
     def parse(self) -> Tree:
         tree = self._either()
@@ -139,11 +147,13 @@ class _Parser:
         if char == "[":
             return Tree("chars", chars=self._class())
         if char == "\\":
-            return Tree("chars", chars=self._escape(wide=False, in_class=False))
-        if char in "^$":
-            return Tree("start" if char == "^" else "end")
+            return Tree("chars", chars=self._escape(wide=self._wide, in_class=False))
+        if char == "^":
+            return Tree("start")
+        if char == "$":  # Python has it before a last line feed too
+            return Tree("end", chars=_LINE_FEED if self._wide else ())
         if char == ".":
-            return Tree("chars", chars=_charset.invert(_LINE_ENDS))
+            return Tree("chars", chars=_charset.invert(_LINE_FEED if self._wide else _LINE_ENDS))
         return Tree("chars", chars=self._point(ord(char)))
 
     def _group(self) -> Tree:
@@ -158,7 +168,9 @@ class _Parser:
             if match is None:
                 raise self._error(f"'({self._peek(3)}' is not supported")
             self._pos = match.end()
+        self._wide ^= look is True
         inner = self._either()
+        self._wide ^= look is True
         if not self._take(")"):
             raise self._error("a group is not closed")
         self._depth -= 1
@@ -168,10 +180,10 @@ class _Parser:
         negated = self._take("^")
         found: list[CharSet] = []
         while not self._take("]"):
-            low, single = self._member(negated)
+            low, single = self._member(self._wide != negated)
             if single and self._peek() == "-" and self._peek(2) != "-]":
                 self._pos += 1
-                high, also_single = self._member(negated)
+                high, also_single = self._member(self._wide != negated)
                 if not also_single or high[0][0] < low[0][0]:
                     raise self._error("a range of a class is malformed")
                 low = _charset.union([(low[0][0], high[0][0])])
@@ -179,7 +191,7 @@ class _Parser:
         chars = _charset.union(*found)
         return _charset.invert(chars) if negated else chars
 
-    def _member(self, negated: bool) -> tuple[CharSet, bool]:
+    def _member(self, wide: bool) -> tuple[CharSet, bool]:
         """Characters, and whether it is one that can bound a range."""
         char = self._peek()
         if not char:
@@ -188,7 +200,7 @@ class _Parser:
         if char != "\\":
             return self._point(ord(char)), True
         is_class = self._peek() != "" and self._peek() in "dDwWsS"
-        return self._escape(wide=negated, in_class=True), not is_class
+        return self._escape(wide=wide, in_class=True), not is_class
 
     def _escape(self, wide: bool, in_class: bool) -> CharSet:
         char = self._peek()

@@ -1,21 +1,26 @@
 """Parts of a grammar that hang on what was written: other names of an object, unique items.
 
-No name is written twice. While a name is being written its states know which of the used ones
-it may still become; after it the text says which it was. A mask has no text past its start,
-so a token that ends one such name and begins the next is marked as unsure and tried alone.
+No name is written twice, and no text or whole number in a list of unique ones. While a name is
+being written its states know which of the used ones it may still become; after it the text says
+which it was. A mask has no text past its start, so a token that ends one such name and begins the
+next is marked as unsure and tried alone.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from abi.grammar import _charset
+from abi.grammar._charset import CharSet
 from abi.grammar._dfa import Dfa
 from abi.grammar._nodes import Builder, Deferred, Node
 from abi.grammar._schema_nodes import Json
 
-__all__ = ["Distinct", "Group", "MoreItems", "MoreNames", "Names"]
+__all__ = ["Distinct", "Group", "MoreItems", "MoreNames", "Names", "last_number", "last_string"]
+
+_LONGEST_NUMBER = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +34,37 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Names:
-    """What an object may hold beyond its properties."""
+    """What an object may hold beyond its properties, or a list of different items.
 
-    json: Json
+    Attributes
+    ----------
+    comma, close : Node
+        Between two, and after the last.
+    opening, ending : Node
+        Around a name: quotes, or nothing around a number.
+    colon : Node
+        Between a name and its value.
+    spell : callable
+        From a character of a name to how it is written.
+    last : callable
+        The name that a text ends with.
+    """
+
     groups: tuple[Group, ...]
     low: int
     high: int | None
+    comma: Node
     close: Node
+    opening: Node
+    ending: Node
+    colon: Node
+    spell: Callable[[CharSet], Node]
+    last: Callable[[bytes | bytearray], str]
 
     def least(self) -> float:
         """The least number of bytes of a comma, a name and its value."""
-        return 3 + min(group.rules[0].floor + group.value.floor for group in self.groups)
+        around = self.comma.floor + self.opening.floor + self.colon.floor
+        return around + min(group.rules[0].floor + group.value.floor for group in self.groups)
 
     def counted(self, count: int) -> int:
         """The count, no finer than it matters."""
@@ -75,8 +100,8 @@ class MoreNames:
         names = self.names
         options = [names.close] if self.count >= names.low else []
         if names.high is None or self.count < names.high:
-            start = [names.json.comma] if self.count else []
-            start.append(names.json.quote)
+            start = [names.comma] if self.count else []
+            start.append(names.opening)
             if self.used is None:
                 return make.choice([*options, self._unsure(make, start)])
             for group in names.groups:
@@ -95,7 +120,7 @@ class MoreNames:
 
 @dataclass(frozen=True)
 class _Name:
-    """Inside a name; `avoid` is what must not follow up to its closing quote."""
+    """Inside a name; `avoid` is what must not follow up to its end."""
 
     names: Names
     group: Group
@@ -120,11 +145,11 @@ class _Name:
     def expand(self, make: Builder, text: bytes | bytearray | None) -> Node:
         if not self.avoid:
             return self.group.rules[self.state]
-        dfa, spell = self.group.names, self.names.json.spell
+        dfa, spell = self.group.names, self.names.spell
         firsts = {rest[0] for rest in self.avoid if rest}
         options = []
         if dfa.accepts[self.state] and "" not in self.avoid:
-            options.append(self.names.json.quote)
+            options.append(self.names.ending)
         for target, chars in dfa.edges[self.state].items():
             other = _charset.difference(chars, _charset.of_text("".join(firsts)))
             if other:
@@ -140,7 +165,7 @@ class _Name:
 
 @dataclass(frozen=True)
 class _AfterName:
-    """Behind the closing quote of a name, which the text tells."""
+    """Behind the end of a name, which the text tells."""
 
     names: Names
     group: Group
@@ -153,7 +178,7 @@ class _AfterName:
 
     @property
     def floor(self) -> float:
-        return 1 + self.group.value.floor + self._more(None).floor
+        return self.names.colon.floor + self.group.value.floor + self._more(None).floor
 
     @property
     def needs(self) -> tuple[Node, ...]:
@@ -163,15 +188,21 @@ class _AfterName:
         return _AfterName(self.names, self.group, frozenset(), self.count)
 
     def expand(self, make: Builder, text: bytes | bytearray | None) -> Node:
-        used = None if text is None else self.used | {_last_string(text)}
+        used = None if text is None else self.used | {self.names.last(text)}
         more = make.deferred(self._more(used))
-        return make.sequence([self.names.json.colon, self.group.value, more])
+        return make.sequence([self.names.colon, self.group.value, more])
 
     def _more(self, used: frozenset[str] | None) -> MoreNames:
         return MoreNames(self.names, used, self.names.counted(self.count + 1))
 
 
-def _last_string(text: bytes | bytearray) -> str:
+def last_number(text: bytes | bytearray) -> str:
+    """The whole number that ends the text."""
+    found = bytes(text[-_LONGEST_NUMBER:])
+    return found[len(found.rstrip(b"-0123456789")) :].decode()
+
+
+def last_string(text: bytes | bytearray) -> str:
     """The string whose closing quote ends the text."""
     start = len(text) - 1
     while True:

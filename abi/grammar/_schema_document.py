@@ -28,6 +28,9 @@ _DIALECTS = (_DRAFT_7, "https://json-schema.org/draft/2020-12/schema")
 _ANNOTATIONS = frozenset({
     "title", "description", "default", "examples", "$schema", "$id", "$comment", "$defs",
     "definitions", "$anchor", "deprecated", "readOnly", "writeOnly",
+    "contentEncoding", "contentMediaType", "contentSchema",  # both drafts: no validator checks
+    # OpenAPI's, which add nothing to what may be valid: what is written without them is.
+    "nullable", "discriminator", "example", "externalDocs", "xml",
 })  # fmt: skip
 _ASSERTIONS = frozenset({
     "type", "enum", "const", "$ref", "allOf", "anyOf", "oneOf",
@@ -39,7 +42,7 @@ _ASSERTIONS = frozenset({
 _STANDARD = frozenset({
     "if", "then", "else", "not", "contains", "minContains", "maxContains", "dependencies",
     "dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties",
-    "contentEncoding", "contentMediaType", "contentSchema", "$dynamicRef", "$dynamicAnchor",
+    "$dynamicRef", "$dynamicAnchor",
     "$recursiveRef", "$recursiveAnchor", "$vocabulary",
 })  # fmt: skip
 _LITERALS = ("const", "enum", "default", "examples")
@@ -59,6 +62,7 @@ class Document:
                 f"{named!r} is not supported",
                 "use draft 7 or 2020-12, or leave it out",
             )
+        self._named_2020 = named is not None and str(named).rstrip("#") == _DIALECTS[1]
         self.draft_7 = named is not None and str(named).rstrip("#") == _DRAFT_7
         self._names = _names(schema)
         self._resources = {
@@ -125,6 +129,15 @@ class Document:
             ) from None
         return target
 
+    def check_listed(self, path: Path, given: bool, key: str) -> None:
+        """A list of schemas for the first items stands where the draft has it."""
+        if given and key == "prefixItems" and self.draft_7:
+            raise self.error((*path, key), "draft 7 does not know it", "write it as items")
+        if given and key == "items" and self._named_2020:
+            raise self.error(
+                (*path, key), "2020-12 has one schema there", "write the list as prefixItems"
+            )
+
     def _named(self, where: Path, name: str) -> Path | None:
         """The one place of a `$id`, or of an `$anchor` with its "#"."""
         places = self._names.get(name, [])
@@ -140,7 +153,7 @@ class Document:
         return ()
 
     def _check_keyword(self, path: Path, key: str) -> None:
-        if key in _ASSERTIONS or key in _ANNOTATIONS:
+        if key in _ASSERTIONS or key in _ANNOTATIONS or key.startswith("x-"):
             return
         known = "is not supported" if key in _STANDARD else "is no keyword of JSON Schema"
         raise self.error((*path, key), f"{key!r} {known}", "remove it")

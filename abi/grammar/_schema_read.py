@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 from abi.errors import InputError
-from abi.grammar._formats import FORMATS
-from abi.grammar._numbers import Bound
+from abi.grammar._formats import FORMATS, FREE_FORMATS
+from abi.grammar._numbers import DIGITS, Bound
 from abi.grammar._pattern import pattern_term
 from abi.grammar._regular import Term, Terms
 from abi.grammar._schema_document import ANYTHING, NOTHING, Document, Goal, Path
@@ -39,7 +39,7 @@ class Reader:
 
     def __init__(self, document: Document, terms: Terms) -> None:
         self._document, self._terms = document, terms
-        self._languages: dict[str, Term] = {}
+        self._languages: dict[tuple[str, bool], Term] = {}
         self.formats: dict[Term, str] = {}  # those that were met, by their language
 
     def shapes(self, path: Path, schema: Schema) -> list[Shape]:
@@ -89,6 +89,8 @@ class Reader:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         whole = isinstance(value, int) and not isinstance(value, bool)
+        if whole and value > _MAX_COUNT and key[:3] == "max":
+            return None  # nobody writes as much
         if value is not None and (not whole or not 0 <= value <= _MAX_COUNT):
             raise self._wrong(path, key, value, f"a whole number from 0 to {_MAX_COUNT}")
         if value is None and key in schema:
@@ -108,10 +110,8 @@ class Reader:
                 raise self._wrong(path, key, value, "a number" + " above 0" * (key == "multipleOf"))
             if key in schema:
                 found[key] = decimal(value)
-        lows = [Bound(found[k], k[0] == "e") for k in ("minimum", "exclusiveMinimum") if k in found]
-        highs = [
-            Bound(found[k], k[0] == "e") for k in ("maximum", "exclusiveMaximum") if k in found
-        ]
+        lows = [_bound(found, k) for k in ("minimum", "exclusiveMinimum") if k in found]
+        highs = [_bound(found, k) for k in ("maximum", "exclusiveMaximum") if k in found]
         multiples = frozenset({found["multipleOf"]} if "multipleOf" in found else ())
         return Number(
             integer,
@@ -127,6 +127,8 @@ class Reader:
             languages.append(self.language((*path, "pattern"), schema["pattern"]))
         if "format" in schema:
             name = schema["format"]
+            if isinstance(name, str) and name in FREE_FORMATS:
+                return String(low, high, languages[0] if languages else None)
             if not isinstance(name, str) or name not in FORMATS:
                 raise self._document.error(
                     (*path, "format"), f"{name!r} is not supported",
@@ -137,22 +139,24 @@ class Reader:
             languages.append(language)
         return String(low, high, self._terms.both(*languages) if languages else None)
 
-    def language(self, path: Path, pattern: object) -> Term:
-        """The texts in which a pattern is found."""
+    def language(self, path: Path, pattern: object, *, wide: bool = False) -> Term:
+        """The texts in which a pattern is found, as `pattern_term` has them."""
         if not isinstance(pattern, str):
             raise self._wrong(path[:-1], path[-1], pattern, "a regular expression")
-        if pattern not in self._languages:
+        if (pattern, wide) not in self._languages:
             try:
-                self._languages[pattern] = pattern_term(self._terms, pattern)
+                term = pattern_term(self._terms, pattern, wide=wide)
+                self._languages[pattern, wide] = term
             except InputError as error:
                 raise self._document.error(
                     path, f"{pattern[:60]!r}: {error}", "write it as a plain regular expression"
                 ) from None
-        return self._languages[pattern]
+        return self._languages[pattern, wide]
 
     def _array(self, path: Path, schema: Schema) -> Array:
         low, high = self._counts(path, schema, "Items")
         listed = "items" if isinstance(schema.get("items"), list) else "prefixItems"
+        self._document.check_listed(path, listed in schema, listed)
         first = schema.get(listed, [])
         if not isinstance(first, list) or (listed == "items" and "prefixItems" in schema):
             raise self._wrong(path, listed, first, "a list of schemas, or one schema as items")
@@ -185,7 +189,7 @@ class Reader:
                 goal = frozenset({(*path, "properties", name)})
                 for pattern in matched:
                     where = (*path, "patternProperties", pattern)
-                    if self._terms.matches(self.language(where, pattern), name):
+                    if self._terms.matches(self.language(where, pattern, wide=True), name):
                         goal |= {where}
                 if not self._allowed_name(path, schema, name):
                     goal = NOTHING
@@ -213,7 +217,7 @@ class Reader:
             language = self._names(path, schema)
             goal: Goal = frozenset(place for place, yes in zip(places, chosen, strict=True) if yes)
             for place, yes in zip(places, chosen, strict=True):
-                term = self.language(place, place[-1])
+                term = self.language(place, place[-1], wide=not yes)
                 language = terms.both(language, term if yes else terms.complement(term))
             if language is not terms.none:
                 found.append((language, goal or extra))
@@ -246,6 +250,14 @@ class Reader:
 
     def _allowed_name(self, path: Path, schema: Schema, name: str) -> bool:
         return self._terms.matches(self._names(path, schema), name)
+
+
+def _bound(found: Mapping[str, Decimal], key: str) -> Bound:
+    """A bound; far beyond the digits that are written (`1.797e308`) it is where they end."""
+    value, end = found[key], Decimal(10) ** DIGITS
+    if abs(value) > end * end and (value > 0) == key.lower().endswith("maximum"):
+        return Bound(end.copy_sign(value))
+    return Bound(value, key[0] == "e")
 
 
 def values(listed: list[Any]) -> Values:

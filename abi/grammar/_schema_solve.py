@@ -73,6 +73,12 @@ class Solver:
         """The texts of a number that has bounds or is a multiple."""
         return self._numbers.between(shape.low, shape.high, shape.integer, shape.multiples)
 
+    def language(self, shape: String) -> Term:
+        """The texts of a string, its length written out."""
+        terms = self.terms
+        length = terms.repeat(terms.any_char, shape.low, shape.high)
+        return terms.both(terms.all if shape.language is None else shape.language, length)
+
     def lengths(self, shape: String) -> Lengths | None:
         """Where the length of a string with a pattern has to be counted; None: nowhere."""
         assert shape.language is not None

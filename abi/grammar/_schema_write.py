@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from abi.grammar._nodes import Builder, Node
-from abi.grammar._schema_deferred import Distinct, Group, MoreItems, MoreNames, Names
-from abi.grammar._schema_document import Goal
+from abi.grammar._schema_deferred import (
+    Distinct,
+    Group,
+    MoreItems,
+    MoreNames,
+    Names,
+    last_number,
+    last_string,
+)
+from abi.grammar._schema_document import Goal, Path
 from abi.grammar._schema_nodes import Json
 from abi.grammar._schema_plan import Members, Plan
-from abi.grammar._schema_shapes import Array, Object, Values
+from abi.grammar._schema_shapes import Array, Number, Object, String, Values
 
 __all__ = ["ArrayWriter", "ObjectWriter"]
 
@@ -57,11 +65,16 @@ class ArrayWriter:
         assert place is not None
         document = self._plan.solver.document
         shapes = self._plan.goals[shape.rest] if not shape.first else []
+        if len(shapes) == 1 and isinstance(shapes[0], String | Number):
+            found = self._distinct_texts(shapes[0], low, high, place)
+            if found is not None:
+                return found
         if not shapes or any(not isinstance(part, Values) for part in shapes):
             raise document.error(
-                place, "unique items are supported only where all are of one enum",
+                place,
+                "unique items are supported only where all are strings, integers or of one enum",
                 "give the items an enum, or remove it",
-            )  # fmt: skip
+            )
         pairs = [pair for part in shapes if isinstance(part, Values) for pair in part.by_identity]
         listed = dict(pairs)
         if len(listed) < low:
@@ -72,6 +85,31 @@ class ArrayWriter:
         most = len(items) if high is None else min(high, len(items))
         distinct = Distinct(json, items, low, most, json.closed(b"]"))
         return make.sequence([json.opened(b"["), make.deferred(MoreItems(distinct, 0))])
+
+    def _distinct_texts(
+        self, shape: String | Number, low: int, high: int | None, place: Path
+    ) -> Node | None:
+        """Different strings or whole numbers; None for other numbers, which are not one text."""
+        make, json, solver = self._make, self._json, self._plan.solver
+        if isinstance(shape, String):
+            dfa = solver.dfa(solver.language(shape))
+            around, spell, last = json.quote, json.spell, last_string
+        elif shape.integer:
+            dfa = solver.dfa(solver.number(shape))
+            around, spell, last = make.empty, make.chars, last_number
+        else:
+            return None
+        n_words = dfa.n_words[0]
+        if n_words is not None and n_words < low:
+            raise solver.document.error(
+                place, f"{low} different items are asked for, there are {n_words}", "ask less"
+            )
+        group = Group(dfa, dfa.rules(make, spell, around), make.empty)
+        names = Names(
+            (group,), low, high, json.comma, json.closed(b"]"),
+            around, around, make.empty, spell, last,
+        )  # fmt: skip
+        return make.sequence([json.opened(b"["), make.deferred(MoreNames(names, frozenset(), 0))])
 
 
 class ObjectWriter:
@@ -120,7 +158,10 @@ class ObjectWriter:
             Group(dfa, dfa.rules(make, json.spell, json.quote), self._rules[goal])
             for dfa, goal in members.groups
         )
-        return Names(json, groups, members.low, members.high, json.closed(b"}"))
+        return Names(
+            groups, members.low, members.high, json.comma, json.closed(b"}"),
+            json.quote, json.quote, json.colon, json.spell, last_string,
+        )  # fmt: skip
 
     def _end(self, names: Names | None, members: Members, count: int) -> Node:
         make = self._make

@@ -7,6 +7,7 @@ bytes. Two further kinds stand on it: words of white space alone, and DNA in gro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = ["DNA_MARK", "BytePairEncoding", "HybridDNA", "WhitespaceBPE", "byte_a
 
 DNA_MARK = "\ue000"  # follows the texts of groups of six, so that they are no words
 _GROUP = 6
+_DNA = re.compile(r"((?:(?!<dna>).)*)(?:(<dna>)((?:(?!</dna>).)*)(</dna>)?)?", re.DOTALL)
 _SPACE = "\u2581"
 
 
@@ -118,13 +120,10 @@ class HybridDNA(BytePairEncoding):
         if not {"<dna>", "</dna>", "<oov>"} <= ids.keys():
             return super().encode(text, after_special)
         out: list[int] = []
-        opened = closed = "yes"
-        while opened and closed:
-            before, opened, text = text.partition("<dna>")
+        for before, opened, strand, closed in _DNA.findall(text):
             out += super().encode(before, after_special)
-            if opened:
-                strand, closed, text = text.partition("</dna>")
-                out += [ids["<dna>"], *self._groups(strand), *([ids["</dna>"]] if closed else [])]
+            out += [ids["<dna>"]] * bool(opened) + self._groups(strand)
+            out += [ids["</dna>"]] * bool(closed)
         return out
 
     def _groups(self, strand: str) -> list[int]:

@@ -219,17 +219,18 @@ class Tokenizer:
                 before = token in self.vocab.lstrip
                 after = token in self.vocab.rstrip
                 cut = partial(_cut, token_text=token_text, token=token, before=before, after=after)
-                parts = [piece for part in parts for piece in cut(part)]
+                pieces: list[str | int] = []
+                for part in parts:
+                    if isinstance(part, str) and token_text in part:
+                        pieces += cut(part)
+                    else:
+                        pieces.append(part)
+                parts = pieces
         return iter(parts)
 
 
-def _cut(
-    part: str | int, token_text: str, token: int, before: bool, after: bool
-) -> Iterator[str | int]:
+def _cut(part: str, token_text: str, token: int, before: bool, after: bool) -> Iterator[str | int]:
     """A text around a token; `before` and `after` say where white space goes."""
-    if isinstance(part, int):
-        yield part
-        return
     start = 0
     while (at := part.find(token_text, start)) >= 0:
         left = part[start:at]

@@ -103,8 +103,16 @@ HOSTILE = {
     "overflow": (head(info("w", (2**62, 4), 0, 0), bytes(64), tensors=1), "empty or overflow"),
     "type": (head(info("w", (4,), 99, 0), bytes(64), tensors=1), "tensor type 99 is unknown"),
     "half block": (head(info("w", (33,), 8, 0), bytes(99), tensors=1), "Q8_0 block"),
-    "offset": (head(info("w", (1,), 0, 4), bytes(99), tensors=1), "multiple of the alignment"),
-    "outside": (head(info("w", (1,), 0, 32), bytes(16), tensors=1), "of a file of"),
+    "many arrays": (
+        head(pair("k", 9, struct.pack("<IQ", 9, 100_001)), bytes(1_300_000), pairs=1),
+        "more than 100000 arrays in arrays",
+    ),
+    "offset": (head(info("w", (1,), 0, 4), bytes(99), tensors=1), "data offset 4, expected 0"),
+    "overlap": (
+        head(info("v", (9,), 0, 0), info("w", (1,), 0, 32), bytes(199), tensors=2),
+        "data offset 32, expected 64, where the tensor before it ends",
+    ),
+    "outside": (head(info("w", (99,), 0, 0), bytes(16), tensors=1), "of a file of"),
     "name twice": (
         head(info("w", (1,), 0, 0) * 2, bytes(99), tensors=2), "the tensor is there twice",
     ),

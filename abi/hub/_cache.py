@@ -18,6 +18,7 @@ from abi.hub._record import Record, Spot, cache_root, place
 __all__ = ["Cached", "cached", "locate", "remove", "resolve"]
 
 _T = TypeVar("_T")
+_WEB = ("http://", "https://")
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,11 @@ def locate(source: _T) -> _T | Path:
     """
     if not isinstance(source, str) or os.path.exists(source):
         return source
-    try:
-        parse(source, hub_endpoint())
-    except InputError:  # a path; who opens it says what is wrong with it
-        return source
+    if not source.lower().startswith(_WEB):
+        try:
+            parse(source)
+        except InputError:  # a path; who opens it says what is wrong with it
+            return source
     try:
         return resolve(source)
     except NotPulledError as error:
@@ -205,7 +207,7 @@ def _entries() -> Iterator[_Entry]:
     """Every file with a good record, or a good journal."""
     paths = set()
     for room in ("models", "urls"):
-        for folder, _, names in os.walk(cache_root() / room):
+        for folder, _, names in os.walk(cache_root() / room, onerror=_unless_absent):
             files = (n.removesuffix(".json") for n in names if n.endswith(".json"))
             paths |= {Path(folder, name.removesuffix(".part")) for name in files}
     for path in sorted(paths):
@@ -213,6 +215,12 @@ def _entries() -> Iterator[_Entry]:
         record = spot.whole() or spot.partial()
         if record is not None:
             yield _Entry(spot, record, parse(record.name))
+
+
+def _unless_absent(error: OSError) -> None:
+    """A folder that cannot be read is no empty one."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _key(name: Name) -> tuple[str, str]:

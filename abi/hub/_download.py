@@ -101,7 +101,8 @@ def _range_headers(part: Part) -> dict[str, str]:
 def _begin(part: Part, reply: Reply, http: Http) -> None:
     """Bring part and answer to the same offset."""
     record, name = part.record, part.record.name
-    if reply.headers.get("Content-Encoding", "identity") != "identity":
+    encoding = reply.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
         raise DownloadError(f"{name}: comes compressed, which was not asked for")
     linked = linked_checksum(reply)
     if record.checksum.startswith("sha256:") and linked not in ("", record.checksum):

@@ -131,7 +131,16 @@ def choose(name: Name, files: list[RepoFile], where: str, *, whole: bool = True)
             return _whole(found[0], where) if whole else found[0]
     if len(models) == 1 and not name.quant:
         return _whole(models[0], where) if whole else models[0]
-    lacks = name.quant or (" or ".join(_DEFAULTS) if models else "GGUF model")
+    if models and not name.quant:
+        first = models[0]
+        cure = (
+            f"name one, such as {name.repo}:{first.label}"
+            if first.label
+            else (f"name one, such as {name.repo}/{first.files[0].path[:_MAX_TEXT]}")
+        )
+        lacks = " or ".join(_DEFAULTS)
+        raise InputError(f"{where} has no {lacks}; {_listed(models)}; {cure}")
+    lacks = name.quant or "GGUF model"
     raise InputError(f"{where} has no {lacks}; {_listed(models)}")
 
 

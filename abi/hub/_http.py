@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from time import sleep, time
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import abi
 from abi.errors import DownloadError, InputError
@@ -28,6 +28,7 @@ __all__ = ["Backoff", "Http", "Reply", "Retry", "StatusError", "hub_endpoint", "
 _RETRIED = {408, 429, 500, 502, 503, 504}
 _MAX_REDIRECTS = 10
 _MAX_DELAY, _MAX_WAIT = 30.0, 300.0  # seconds: of ours, and that a server may ask for
+_ASCII_SIGNS = "!#$%&'()*+,/:;=?@[]~"  # what a URL may hold as it is
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -120,7 +121,7 @@ class Http:
             If nothing can come of this URL.
         """
         redirects = _Redirects(self)
-        request = urllib.request.Request(url, headers={
+        request = urllib.request.Request(quote(url, safe=_ASCII_SIGNS), headers={
             "User-Agent": f"abi/{abi.__version__}", "Accept-Encoding": "identity",
             **(headers or {}),
         })  # fmt: skip
@@ -163,7 +164,8 @@ class Backoff:
         """Sleep before the next try, or raise DownloadError if that was the last."""
         self._failures = 1 if progressed else self._failures + 1
         if self._failures >= self._http.tries:
-            raise DownloadError(f"{self._what}: {problem}; given up after {self._failures} tries")
+            tries = "1 try" if self._failures == 1 else f"{self._failures} tries"
+            raise DownloadError(f"{self._what}: {problem}; given up after {tries}")
         delay = min(2.0 ** (self._failures - 1), _MAX_DELAY)
         if problem.after is not None:
             delay = max(problem.after, 0.0)
@@ -230,7 +232,10 @@ def _failed(error: Exception, url: str) -> Exception:
     if isinstance(reason, OSError) and isinstance(reason, ValueError):  # SSLCertVerificationError
         cure = "check the clock, or name your authority's certificates in SSL_CERT_FILE"
         return DownloadError(f"{_host(url)}: {_reason(reason)}; {cure}")
-    return Retry(f"{_host(url)}: {_reason(reason)}")
+    proxy = urllib.request.getproxies().get(urlsplit(url).scheme)
+    bypass = proxy is None or urllib.request.proxy_bypass(urlsplit(url).hostname or "")
+    by = "" if bypass else f" (by the proxy {_host(str(proxy))})"
+    return Retry(f"{_host(url)}{by}: {_reason(reason)}")
 
 
 def _reason(error: object) -> str:

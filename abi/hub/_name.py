@@ -202,10 +202,16 @@ def _parse_url(text: str, endpoint: str) -> Name:
     elif url.hostname not in _HUB_HOSTS:
         return _outside(url)
     parts = path.strip("/").split("/")
+    is_page = parts[2:3] in (["resolve"], ["blob"]) or not path.lower().endswith(".gguf")
+    if not is_page and url.hostname not in _HUB_HOSTS:  # a file beside the mirror's pages
+        return _outside(url)
     if len(parts) == 2:
         return _parse_plain(unquote(path.strip("/")), text)
     if len(parts) < 4 or parts[2] not in ("blob", "resolve", "raw", "tree"):
-        raise InputError(f"{text}: not the page of a repository or of a file in one")
+        raise InputError(
+            f"{text}: not the page of a repository or of a file in one, as this hub has them; "
+            "expected .../owner/repo or .../owner/repo/resolve/main/file.gguf"
+        )
     length = 3 if parts[3] == "refs" else 1  # refs/pr/7
     revision = unquote("/".join(parts[3 : 3 + length]))
     rest = unquote("/".join(parts[3 + length :]))

@@ -78,7 +78,8 @@ def pull(
         try:
             return resolve(name)
         except NotPulledError as error:
-            raise NotPulledError(f"{error} ({variable} is set)") from None
+            what = str(error).partition("; abi pull ")[0]
+            raise NotPulledError(f"{what}, and {variable} is set; unset it to fetch it") from None
     if not _platform.has_sockets():
         cure = "fetch the file in JavaScript and give its bytes to abi.load"
         raise UnsupportedError(f"pull {name}: Python has no sockets in a browser; {cure}")

@@ -65,7 +65,10 @@ def cache_root() -> Path:
     >>> folder = hub.cache_root()
     """
     named = os.environ.get("ABI_CACHE")
-    return Path(named).expanduser() if named else _platform.cache_folder()
+    try:
+        return Path(named).expanduser() if named else _platform.cache_folder()
+    except RuntimeError:
+        raise InputError(f"ABI_CACHE={named}: there is no such user; give a whole path") from None
 
 
 def place(name: Name) -> Path:

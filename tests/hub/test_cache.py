@@ -58,6 +58,29 @@ def test_an_empty_cache_holds_nothing(cache: Path) -> None:
         remove(NAME)
 
 
+def test_a_folder_that_cannot_be_one_is_no_empty_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ABI_CACHE", str(tmp_path / "file"))
+    with pytest.raises(NotADirectoryError):
+        cached()
+    monkeypatch.setenv("ABI_CACHE", "~nobody-of-this-name/x")
+    with pytest.raises(
+        InputError, match=r"ABI_CACHE=~nobody.*: there is no such user; give a whole"
+    ):
+        cached()
+
+
+def test_a_bad_mirror_is_blamed_for_a_name_and_not_for_a_path(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "foo")
+    with pytest.raises(InputError, match="HF_ENDPOINT: 'foo' is not an http or https URL"):
+        locate("ab/cd")
+    assert locate("./missing.gguf") == "./missing.gguf"
+
+
 def test_remove_gives_the_bytes_back_and_leaves_no_folder(
     hub: Hub, gguf: bytes, cache: Path
 ) -> None:

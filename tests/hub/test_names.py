@@ -165,7 +165,11 @@ def test_side_files_are_models_only_by_their_path() -> None:
         ("a/b:Q9_X", ["m-Q4_0.gguf", "m-F16.gguf"],
          "a/b has no Q9_X; it has F16 (2.0 GB), Q4_0 (1.0 GB)"),
         ("a/b", ["m-Q4_0.gguf", "m-F16.gguf"],
-         "a/b has no Q4_K_M or Q8_0; it has F16 (2.0 GB), Q4_0 (1.0 GB)"),
+         "a/b has no Q4_K_M or Q8_0; it has F16 (2.0 GB), Q4_0 (1.0 GB); "
+         "name one, such as a/b:F16"),
+        ("a/b", ["m.gguf", "o.gguf"],
+         "a/b has no Q4_K_M or Q8_0; it has m.gguf (1.0 GB), o.gguf (2.0 GB); "
+         "name one, such as a/b/m.gguf"),
         ("a/b", ["x-Q4_K_M.gguf", "y-Q4_K_M.gguf"],
          "a/b has 2 models of Q4_K_M; name one: x-Q4_K_M.gguf, y-Q4_K_M.gguf"),
         ("a/b/n.gguf", ["m.gguf", "o.gguf"],
@@ -186,7 +190,9 @@ def test_what_is_not_there_is_one_line_that_lists_what_is(
 
 
 def test_a_long_list_is_cut_with_its_count() -> None:
-    with pytest.raises(InputError, match=r"m041\.gguf.* and 460 more$"):
+    with pytest.raises(
+        InputError, match=r"m041\.gguf.* and 460 more; name one, such as a/b/m002\.gguf$"
+    ):
         choose(parse("a/b"), files(*(f"m{i:03}.gguf" for i in range(2, 502))), "a/b")
 
 

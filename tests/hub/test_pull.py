@@ -436,6 +436,39 @@ def test_what_the_hub_vouches_for_stays_even_if_abi_cannot_read_it(hub: Hub) -> 
     assert resolve(NAME).read_bytes() == future
 
 
+@pytest.mark.parametrize("file", ["größe.gguf", "日本 model.gguf"])
+def test_a_url_may_hold_any_letters(hub: Hub, gguf: bytes, file: str) -> None:
+    hub.plain[f"/{file}"] = gguf
+    url = f"{hub.urls['cdn']}/{file.replace(' ', '%20')}"
+    path = pull(url)
+    assert path.name == file
+    assert path.read_bytes() == gguf
+
+
+@pytest.mark.parametrize("encoding", ["", "Identity", " identity "])
+def test_content_that_says_it_is_as_it_is_is_taken(hub: Hub, gguf: bytes, encoding: str) -> None:
+    hub.faults = [Fault(headers={"Content-Encoding": encoding})]
+    assert pull(NAME).read_bytes() == gguf
+
+
+def test_a_proxy_that_refuses_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(
+        DownloadError, match=r"h\.example \(by the proxy 127\.0\.0\.1:1\): .* 1 try$"
+    ):
+        pull("http://h.example/m.gguf", tries=1)
+
+
+def test_a_file_beside_a_mirrors_pages_is_a_url(
+    hub: Hub, gguf: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.plain["/m.gguf"] = hub.plain["/a/m.gguf"] = gguf
+    monkeypatch.setenv("HF_ENDPOINT", hub.urls["cdn"])
+    for path in ("/m.gguf", "/a/m.gguf"):
+        assert pull(hub.urls["cdn"] + path).read_bytes() == gguf
+
+
 def test_a_url_is_resumed_by_its_etag(hub: Hub, gguf: bytes) -> None:
     hub.plain["/a/m.gguf"] = gguf
     url = f"{hub.urls['cdn']}/a/m.gguf?x=1"
@@ -598,7 +631,7 @@ def test_offline_takes_the_cache_alone(
     monkeypatch.setenv(variable, "1")
     hub.log.clear()
     assert pull(NAME) == path
-    with pytest.raises(NotPulledError, match=rf"cache has no Q8_0.*\({variable} is set\)"):
+    with pytest.raises(NotPulledError, match=rf"cache has no Q8_0.*, and {variable} is set; unset"):
         pull("ab/cd-GGUF:Q8_0")
     assert hub.log == []
 

@@ -98,8 +98,8 @@ class ChatTemplate:
                 f"the model has no chat template {wanted!r}; it has {', '.join(named) or 'none'}"
             )
         raise InputError(
-            f"the model has no chat template ({_KEY}); give one (template=, or abi chat "
-            "--chat-template-file), or use generate() with a prompt of your own"
+            f"the model has no chat template ({_KEY}); give one (template=), or use generate() "
+            "(abi run) with a prompt of your own"
         )
 
     @cached_property

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prefill", metavar="N,...", help="prompt lengths (128,512 or the context)"
     )
-    parser.add_argument("--decode", default="64", metavar="N,...", help="tokens to generate (64)")
+    parser.add_argument("--decode", metavar="N,...", help="tokens to generate (64 or the context)")
     parser.add_argument(
         "-r", "--repeats", type=int, default=3, metavar="N", help="take the median of N (3)"
     )
@@ -32,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from abi._platform import peak_memory
 
-    prefills, decodes = _lengths(args.prefill or "128,512"), _lengths(args.decode)
+    prefills, decodes = (
+        _lengths(flag, given, default)
+        for flag, given, default in (
+            ("--prefill", args.prefill, "128,512"), ("--decode", args.decode, "64"),
+        )
+    )  # fmt: skip
     if args.repeats < 1:
         raise InputError(f"--repeats {args.repeats}: expected 1 or more")
     started = perf_counter()
@@ -40,6 +45,8 @@ def run(args: argparse.Namespace) -> None:
     load_s = perf_counter() - started
     if args.prefill is None:
         prefills = sorted({min(n, model.n_ctx) for n in prefills})
+    if args.decode is None:
+        decodes = [min(n, model.n_ctx) for n in decodes]
     longest = max([*prefills, *decodes], default=0)
     if longest > model.n_ctx:
         raise InputError(f"{longest} tokens do not fit in the context of {model.n_ctx}; see --ctx")
@@ -102,13 +109,14 @@ def _tokens(model: Model, n: int) -> list[int]:
     return [i % model.transformer.n_vocab for i in range(n)]
 
 
-def _lengths(text: str) -> list[int]:
+def _lengths(flag: str, given: str | None, default: str) -> list[int]:
+    text = default if given is None else given
     try:
         lengths = [int(word) for word in text.split(",") if word]
     except ValueError:
         lengths = [0]
-    if any(n < 1 for n in lengths):
-        raise InputError(f"lengths {text!r}: expected positive numbers with commas between")
+    if not lengths or any(n < 1 for n in lengths):
+        raise InputError(f"{flag} {text!r}: expected positive numbers with commas between")
     return lengths
 
 

@@ -11,15 +11,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from abi.cli._common import add_json, print_json
-from abi.errors import InputError
+from abi.errors import AbiError, InputError
 
 if TYPE_CHECKING:
     from abi.hub import Cached
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["ls", "rm"], help="ls to list, rm to remove")
-    parser.add_argument("names", nargs="*", metavar="name", help="with rm: the models to remove")
+    parser.add_argument(
+        "action", choices=["ls", "rm"], metavar="ls|rm", help="ls to list, rm to remove"
+    )
+    parser.add_argument(
+        "names", nargs="*", default=[], metavar="NAME", help="with rm: the models to remove"
+    )
     add_json(parser)
 
 
@@ -50,12 +54,19 @@ def _remove(args: argparse.Namespace) -> None:
     from abi import hub
 
     freed: dict[str, int] = {}
-    for name in args.names:
-        freed[name] = hub.remove(name)
+    problems = []
+    for name in dict.fromkeys(args.names):
+        try:
+            freed[name] = hub.remove(name)
+        except AbiError as error:  # the others are removed all the same
+            problems.append(str(error))
+            continue
         if not args.json:
             print(f"{name}: {hub.human(freed[name])} removed")
     if args.json:
         print_json({"removed": freed})
+    if problems:
+        raise InputError("; ".join(problems))
 
 
 def _state(model: Cached) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from abi._files import replacing
 from abi.cli._chat_session import Session
+from abi.cli._common import printable
 from abi.cli._sampling_options import add_sampling_arguments
 from abi.errors import InputError
 
@@ -32,6 +35,8 @@ def obey(line: str, session: Session) -> bool:
     name, _, rest = line.strip().partition(" ")
     if name not in COMMANDS:
         raise InputError(f"there is no command {name}; /help lists them, // begins a text with /")
+    if rest.strip() and name not in _WITH_ARGUMENTS:
+        raise InputError(f"{name} takes nothing, got {rest.strip()!r}; // begins a text with /")
     return bool(COMMANDS[name](rest.strip(), session))
 
 
@@ -70,31 +75,53 @@ def _save(rest: str, session: Session) -> None:
     """/save FILE: write the conversation as JSON"""
     if not rest:
         raise InputError("/save takes the name of a file")
+    path = os.path.expanduser(rest)
+    if os.path.lexists(path) and _saved(path) is None:
+        raise InputError(f"{path}: there, and no conversation that /save wrote; name another file")
     said = {"system": session.system, "messages": session.messages}
-    Path(rest).write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    print(f"({len(session.messages)} messages are in {rest})")
+    text = json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+    with replacing(path) as file:
+        file.write(text.encode("utf-8", "replace"))
+    print(f"({len(session.messages)} messages are in {path})")
 
 
 def _load(rest: str, session: Session) -> None:
     """/load FILE: go on with a conversation that was saved"""
     if not rest:
         raise InputError("/load takes the name of a file")
-    try:
-        said = json.loads(Path(rest).read_text(encoding="utf-8"))
-        system, messages = said.get("system"), said["messages"]
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        raise InputError(f"{rest}: not a conversation that /save wrote") from None
+    path = os.path.expanduser(rest)
+    found = _saved(path)
+    if found is None:
+        raise InputError(f"{path}: not a conversation that /save wrote; name another file")
+    session.system, session.messages = found
+    print(f"({len(session.messages)} messages)")
+
+
+def _saved(path: str) -> tuple[str | None, list[dict[str, Any]]] | None:
+    """System message and messages that a file holds; None if it is no conversation.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
     from abi.chat import check_messages
 
-    session.messages = check_messages(messages) if messages else []
-    session.system = system if isinstance(system, str) else None
-    print(f"({len(session.messages)} messages)")
+    try:
+        said = json.loads(Path(path).read_bytes())
+        system, messages = said["system"], said["messages"]
+        found = check_messages(messages) if messages else []
+    except (ValueError, KeyError, TypeError, RecursionError):  # an InputError is a ValueError
+        return None
+    return (system if isinstance(system, str) else None), found
 
 
 def _set(rest: str, session: Session) -> None:
     """/set NAME VALUE: an option such as temperature; without a value, its default again"""
     name, _, value = rest.partition(" ")
-    kinds: dict[str, Callable[[str], Any]] = {"max_tokens": int, "think": _switch, **_sampling()}
+    kinds: dict[str, Callable[[str], Any]] = {
+        "max_tokens": int, "stop": _stop, "think": _switch, **_sampling(),
+    }  # fmt: skip
     if name not in kinds:
         raise InputError(f"/set takes {', '.join(kinds)}; got {name or 'nothing'}")
     where, key = session.options, name
@@ -104,9 +131,26 @@ def _set(rest: str, session: Session) -> None:
         where.pop(key, None)
         return
     try:
-        where[key] = kinds[name](value.strip())
+        found = kinds[name](value.strip())
     except (ValueError, KeyError):
         raise InputError(f"/set {name}: cannot read {value.strip()!r}") from None
+    _check(name, found)
+    where[key] = found
+
+
+def _check(name: str, value: Any) -> None:
+    """Raise now for what would else fail with the next question."""
+    from abi.sampling import SamplingParams
+
+    if name in _sampling():
+        SamplingParams(**{name: value})
+    elif name == "max_tokens" and value < 0:
+        raise InputError(f"/set max_tokens: expected a whole number, 0 or above, got {value}")
+
+
+def _stop(text: str) -> list[str]:
+    r"""A text, with `\n` for a line break."""
+    return [text.replace("\\n", "\n")]
 
 
 def _sampling() -> dict[str, Callable[[str], Any]]:
@@ -123,7 +167,10 @@ def _switch(text: str) -> bool:
 def _show(rest: str, session: Session) -> None:
     """/show: the model, the options and how much was said"""
     model = session.model
-    print(f"  {model!r}")
+    name = str(model.metadata.get("general.name", "unnamed"))
+    kind = f"{model.config.arch.name}, {model.config.n_layer} layers"
+    print(f"  model     {printable(name)[:60]}: {kind}")
+    print(f"  context   {model.n_ctx} tokens")
     print(f"  system    {session.system or 'none'}")
     options = {**session.options, **session.variables}
     given = [f"{name}={value}" for name, value in options.items() if value not in (None, [])]
@@ -136,6 +183,7 @@ def _bye(rest: str, session: Session) -> None:
     raise Leave
 
 
+_WITH_ARGUMENTS = ("/system", "/save", "/load", "/set")
 COMMANDS: dict[str, Callable[[str, Session], bool | None]] = {
     "/help": _help,
     "/?": _help,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from abi.cli._common import Bar
+from abi.cli._errors import say
 from abi.errors import InputError
 
 if TYPE_CHECKING:
     from abi.generate import ChatGeneration, Model
+    from abi.grammar import Matcher
 
 __all__ = ["Session", "Style"]
 
@@ -50,12 +51,14 @@ class Session:
         variables: Mapping[str, Any],
         system: str | None,
         options: Mapping[str, Any],
+        constraint: Matcher | None = None,
     ) -> None:
         from abi.generate import chat_template
 
         chat_template(model, template)  # without one no word need be typed
         self.model, self.template, self.system = model, template, system
         self.variables, self.options = dict(variables), dict(options)
+        self._constraint = constraint
         self.messages: list[dict[str, Any]] = []
 
     def ask(self, text: str) -> None:
@@ -85,26 +88,30 @@ class Session:
         if not self.messages:
             raise InputError("nothing was said yet")
 
-    def answer(self, style: Style | None) -> ChatGeneration:
-        """The next answer, shown as it comes if there is a style. Ctrl-C ends it.
+    def answer(self, style: Style | None, *, keeps: bool) -> ChatGeneration:
+        """The next answer, shown as it comes if there is a style.
 
-        A question that cannot be answered is forgotten.
+        Ctrl-C ends it; with `keeps` what was written until then is kept. A question that cannot
+        be answered is forgotten.
         """
         asked = self.messages.pop()
         head = [{"role": "system", "content": self.system}] if self.system else []
         with Bar("prompt", "tok") as bar:
             generation: Any = self.model.chat(
                 [*head, *self.messages, asked], stream=True, template=self.template,
-                template_kwargs=self.variables, progress=bar.update, **self.options,
+                template_kwargs=self.variables, progress=bar.update,
+                constraint=None if self._constraint is None else self._constraint.copy(),
+                **self.options,
             )  # fmt: skip
             try:
                 _show(generation, style)
             except KeyboardInterrupt:
-                if style is None or not style.terminal:
+                if not keeps:
                     raise
                 generation.cancel()
+                generation.close()
                 generation.finish_reason = "cancelled"
-                print("(stopped)", file=sys.stderr)
+                say("(stopped)")
         self.messages += [asked, generation.message.to_dict()]
         return generation  # type: ignore[no-any-return]
 

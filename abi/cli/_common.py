@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from abi.cli._errors import say
 from abi.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from abi.gguf import GGUFFile
 
 __all__ = [
-    "MODEL_HELP", "Bar", "add_json", "add_model", "load_model", "model_file", "model_name",
-    "print_json", "printable", "read_text",
+    "MODEL_HELP", "Bar", "add_json", "add_model", "check_model", "load_model", "model_file",
+    "model_name", "print_json", "printable", "read_bytes", "read_file", "read_text", "stdin_waits",
 ]  # fmt: skip
 
 
@@ -30,7 +32,10 @@ def add_model(parser: argparse.ArgumentParser, *, compute: bool) -> None:
     parser.add_argument("-m", "--model", help=MODEL_HELP)
     parser.add_argument("--tokenizer-pre", metavar="NAME", help="override the pre-tokeniser")
     if compute:
-        parser.add_argument("-c", "--ctx", type=int, metavar="N", help="context window in tokens")
+        parser.add_argument(
+            "-c", "--ctx", "--ctx-size", type=int, metavar="N",
+            help="context window in tokens (0: what the model was trained with)",
+        )  # fmt: skip
         parser.add_argument(
             "--weights", choices=["auto", "float32", "blocks"], default="auto",
             help="expand weights once, or a part at each use (default: auto)",
@@ -63,10 +68,11 @@ def load_model(args: argparse.Namespace) -> Model:
     """The model that `-m` names."""
     from abi.generate import load
 
+    check_model(args.model)
     with Bar("load", "B") as bar:
         model = load(
             args.model,
-            n_ctx=args.ctx,
+            n_ctx=args.ctx or None,
             weights=args.weights,
             kernels=args.kernels,
             tokenizer_pre=args.tokenizer_pre,
@@ -103,7 +109,28 @@ def model_file(args: argparse.Namespace) -> GGUFFile:
     from abi.generate import locate
     from abi.gguf import read
 
+    check_model(args.model)
     return read(locate(args.model))
+
+
+def check_model(name: str | None) -> None:
+    """Raise unless it is none, a file, or may be the name of a pulled model."""
+    if name is None:
+        return
+    try:
+        os.stat(name)
+        return
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError):  # who opens it says what is wrong with it
+        return
+    from abi.generate import locate
+
+    if not name.strip() or (isinstance(found := locate(name), str) and found == name):
+        raise InputError(
+            f"{name or repr(name)}: No such file or directory; give the path of a GGUF file, or "
+            "owner/repo:QUANT of a model that abi pull fetched"
+        )
 
 
 def print_json(value: Any) -> None:
@@ -123,9 +150,31 @@ def read_text(value: str) -> str:
     """
     if value != "-":
         return value
+    return read_bytes("-").decode("utf-8", "surrogateescape").removesuffix("\n")
+
+
+def read_bytes(path: str) -> bytes:
+    """What a file holds, or standard input for "-"."""
+    if path != "-":
+        with open(path, "rb") as file:
+            return file.read()
     if sys.stdin is None:
         raise InputError("standard input is closed; give the text as an argument")
-    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").removesuffix("\n")
+    return sys.stdin.buffer.read()
+
+
+def read_file(path: str) -> str:
+    """The text of a file of UTF-8, with or without a byte-order mark; "-" as `read_bytes`."""
+    raw = read_bytes(path)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}; convert it") from None
+
+
+def stdin_waits() -> bool:
+    """Whether standard input is something else than a terminal."""
+    return sys.stdin is not None and not sys.stdin.isatty()
 
 
 class Bar:
@@ -161,8 +210,8 @@ class Bar:
         """Print a line above the bar."""
         if self._bar is not None:
             self._bar.write(message, file=sys.stderr)
-        elif sys.stderr is not None:
-            print(message, file=sys.stderr)
+        else:
+            say(message)
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:

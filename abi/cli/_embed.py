@@ -1,15 +1,28 @@
 """Turn texts into vectors, or rank them for a query.
 
-Each text gives one line, a JSON list of numbers. Texts are arguments, or the lines of a file.
+Each text gives one line, a JSON list of numbers. Texts are arguments, or the lines of a file
+or of standard input.
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import io
+import sys
 from typing import TYPE_CHECKING, Any
 
-from abi.cli._common import Bar, add_json, add_model, load_model, model_name, print_json, read_text
+from abi._files import replacing
+from abi.cli._common import (
+    Bar,
+    add_json,
+    add_model,
+    load_model,
+    model_name,
+    print_json,
+    read_bytes,
+    read_text,
+    stdin_waits,
+)
 from abi.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-normalize", action="store_true", help="leave lengths as they are")
     parser.add_argument("--truncate", action="store_true", help="leave out what does not fit")
     kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("-o", "--out", metavar="FILE", help="write a .npy file instead")
+    kinds.add_argument(
+        "-o", "--out", metavar="FILE", help="write a .npy file instead; - for standard output"
+    )
     kinds.add_argument(
         "--rerank", metavar="QUERY", help="score the texts for a query, best first (rerankers)"
     )
@@ -64,13 +79,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _texts(args: argparse.Namespace) -> list[str]:
     texts = [read_text(text) for text in args.texts]
-    if args.file == "-":
-        texts += _lines(read_text("-"))
-    elif args.file is not None:
-        try:
-            whole = Path(args.file).read_text("utf-8", "surrogateescape")
-        except OSError as error:
-            raise InputError(f"{args.file}: {error.strerror}; give a file of texts") from None
+    file = args.file
+    if not texts and file is None and stdin_waits():
+        file = "-"
+    if file is not None:
+        whole = read_bytes(file).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         texts += _lines(whole.removesuffix("\n"))
     return texts
 
@@ -98,8 +111,14 @@ def _rank(args: argparse.Namespace, model: Model, texts: list[str]) -> None:
 def _save(path: str, vectors: Any) -> None:
     import numpy as np
 
-    try:
-        with Path(path).open("wb") as file:
-            np.save(file, vectors)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; choose another file with -o") from None
+    head = io.BytesIO()
+    form = np.lib.format.header_data_from_array_1_0(vectors)
+    np.lib.format.write_array_header_1_0(head, form)
+    data = np.ascontiguousarray(vectors).view(np.uint8).data
+    if path == "-":
+        sys.stdout.buffer.write(head.getvalue())
+        sys.stdout.buffer.write(data)
+        return
+    with replacing(path) as file:
+        file.write(head.getvalue())
+        file.write(data)

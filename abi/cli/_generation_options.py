@@ -7,31 +7,23 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from abi.errors import InputError
+from abi.cli._common import check_model, read_file
+from abi.errors import AbiError, InputError
 
 if TYPE_CHECKING:
     from abi.generate import Model
     from abi.grammar import Matcher
 
 __all__ = [
-    "add_constraint_arguments", "add_generation_arguments", "constraint", "generation_options",
-    "keep_prompt", "recall_prompt",
+    "add_constraint_arguments", "add_draft_arguments", "add_generation_arguments",
+    "constraint", "draft_options", "generation_options", "keep_prompt", "recall_prompt",
 ]  # fmt: skip
 
 
 def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     """Drafts and shifts."""
     group = parser.add_argument_group("speed and length")
-    drafts = group.add_mutually_exclusive_group()
-    drafts.add_argument(
-        "-md", "--model-draft", metavar="MODEL", help="a small model that guesses ahead"
-    )
-    drafts.add_argument(
-        "--lookup", action="store_true", help="guess that words are followed as they were before"
-    )
-    group.add_argument(
-        "--draft-max", type=int, default=8, metavar="N", help="tokens guessed at a time (8)"
-    )
+    add_draft_arguments(group)
     group.add_argument(
         "--context-shift", action="store_true", help="forget the older half of a full context"
     )
@@ -43,22 +35,38 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_draft_arguments(group: argparse._ArgumentGroup) -> None:
+    """What guesses ahead."""
+    drafts = group.add_mutually_exclusive_group()
+    drafts.add_argument(
+        "-md", "--model-draft", metavar="MODEL", help="a small model that guesses ahead"
+    )
+    drafts.add_argument(
+        "--lookup", action="store_true", help="guess that words are followed as they were before"
+    )
+    group.add_argument("--draft-max", type=int, metavar="N", help="tokens guessed at a time (8)")
+
+
 def add_constraint_arguments(parser: argparse.ArgumentParser) -> None:
     """What the text must fit."""
     kinds = parser.add_argument_group("constrained output").add_mutually_exclusive_group()
     kinds.add_argument("-j", "--json-schema", metavar="JSON", help="write JSON that fits a schema")
-    kinds.add_argument("--json-schema-file", metavar="FILE", help="the same, from a file")
+    kinds.add_argument(
+        "--json-schema-file", metavar="FILE", help="the same, from a file; - reads standard input"
+    )
     kinds.add_argument("--grammar", metavar="GBNF", help="write what fits a grammar")
-    kinds.add_argument("--grammar-file", metavar="FILE", help="the same, from a file")
+    kinds.add_argument(
+        "--grammar-file", metavar="FILE", help="the same, from a file; - reads standard input"
+    )
 
 
 def constraint(args: argparse.Namespace, model: Model) -> Matcher | None:
-    """The constraint that was asked for."""
+    """The constraint that was asked for, at the beginning of a text."""
     grammar, schema = args.grammar, args.json_schema
     if args.grammar_file is not None:
-        grammar = _read(args.grammar_file)
+        grammar = read_file(args.grammar_file)
     if args.json_schema_file is not None:
-        schema = _read(args.json_schema_file)
+        schema = read_file(args.json_schema_file)
     if grammar is not None:
         return model.constrain(grammar=grammar)
     if schema is None:
@@ -70,18 +78,17 @@ def constraint(args: argparse.Namespace, model: Model) -> Matcher | None:
     return model.constrain(json_schema=parsed)
 
 
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text("utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name a file that can be read") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}") from None
-
-
 def generation_options(args: argparse.Namespace, model: Model) -> dict[str, Any]:
     """Keywords of `Model.generate`."""
-    options: dict[str, Any] = {"context_shift": args.context_shift, "n_keep": args.keep}
+    if args.keep is not None and not args.context_shift:
+        raise InputError("--keep is for --context-shift, which is missing")
+    shift = {"context_shift": args.context_shift, "n_keep": args.keep}
+    return shift | draft_options(args, model)
+
+
+def draft_options(args: argparse.Namespace, model: Model) -> dict[str, Any]:
+    """Those of a draft, if there is one."""
+    options: dict[str, Any] = {}
     if args.lookup:
         from abi.generate import PromptLookup
 
@@ -89,24 +96,29 @@ def generation_options(args: argparse.Namespace, model: Model) -> dict[str, Any]
     elif args.model_draft is not None:
         from abi.generate import load
 
-        small = load(args.model_draft, n_ctx=args.ctx, kernels=args.kernels)
+        check_model(args.model_draft)
+        small = load(args.model_draft, n_ctx=args.ctx or None, kernels=args.kernels)
         options["draft"] = small.draft_for(model)
-    return options | {"draft_tokens": args.draft_max}
+    if args.draft_max is not None and not options:
+        raise InputError("--draft-max is for --lookup or --model-draft, which is missing")
+    return options if args.draft_max is None else options | {"draft_tokens": args.draft_max}
 
 
 def recall_prompt(args: argparse.Namespace, model: Model) -> None:
     """Read `--prompt-cache`, if the file is there."""
-    if args.prompt_cache is not None and not Path(args.prompt_cache).parent.is_dir():
-        raise InputError(f"{args.prompt_cache}: its folder is not there; choose another file")
-    if args.prompt_cache is not None and Path(args.prompt_cache).exists():
-        model.load_prompt_cache(args.prompt_cache)
+    path = args.prompt_cache
+    if path is None:
+        return
+    if not path or not Path(path).parent.is_dir():
+        raise InputError(f"--prompt-cache {path!r}: its folder is not there; name another file")
+    if Path(path).exists():
+        try:
+            model.load_prompt_cache(path)
+        except AbiError as error:
+            raise InputError(f"--prompt-cache: {error}; remove it, or name another file") from None
 
 
 def keep_prompt(args: argparse.Namespace, model: Model) -> None:
     """Write `--prompt-cache`, unless the context was shifted."""
-    if args.prompt_cache is None or not model.prompt_cache.tokens:
-        return
-    try:
+    if args.prompt_cache is not None and model.prompt_cache.tokens:
         model.save_prompt_cache(args.prompt_cache)
-    except OSError as error:
-        raise InputError(f"{args.prompt_cache}: {error.strerror}; choose another file") from None

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from abi.cli._common import MODEL_HELP, add_json, model_file, model_name, print_json, printable
+from abi.errors import InputError
 
 if TYPE_CHECKING:
     from abi.gguf import GGUFFile
@@ -16,12 +17,16 @@ _MAX_ITEMS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", nargs="?", help=MODEL_HELP)
+    parser.add_argument("file", nargs="?", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("-m", "--model", help="the same")
     parser.add_argument("-t", "--tensors", action="store_true", help="list the tensors too")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.file is not None and args.model is not None:
+        raise InputError("the model is given twice: as an argument and by -m")
+    args.model = args.file if args.model is None else args.model
     file = model_file(args)
     if args.json:
         print_json(_as_dict(file))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
-from abi.cli._common import Bar, add_json, add_model, load_model, model_name, print_json, read_text
-from abi.errors import InputError
+from abi.cli._common import Bar, add_json, add_model, load_model, model_name, print_json, read_bytes
+
+STRAY = "the text's file goes with -f"
+PARAMETERS = {"n_ctx": "--chunk-tokens"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from abi.generate import perplexity
 
-    text = read_text("-") if args.file == "-" else _read(args.file)
+    text = read_bytes(args.file)
     model = load_model(args)
     with Bar("perplexity", "chunk") as bar:
         found = perplexity(
@@ -35,7 +36,6 @@ def run(args: argparse.Namespace) -> None:
             text,
             n_ctx=args.chunk_tokens,
             chunks=args.chunks,
-            types=model.cache_types,
             progress=bar.update,
         )
     if args.json:
@@ -45,10 +45,3 @@ def run(args: argparse.Namespace) -> None:
         f"perplexity {found.value:.4f} +/- {found.error:.4f} "
         f"({found.n_tokens} tokens in {found.n_chunks} chunks of {found.n_ctx})"
     )
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give a text file with -f") from None

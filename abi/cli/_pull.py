@@ -11,6 +11,8 @@ import argparse
 
 from abi.cli._common import Bar, add_json, print_json
 
+PARAMETERS = {"tries": "--tries", "timeout": "--timeout"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="the model: owner/repo:QUANT, a file of a repository, a URL")

@@ -11,7 +11,7 @@ import argparse
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from abi.cli._common import Bar, add_json, print_json, printable
+from abi.cli._common import Bar, add_json, check_model, print_json, printable
 from abi.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from abi.generate import locate
     from abi.gguf import read
 
+    check_model(args.input)
     options, source = _options(args), str(locate(args.input))
     if args.dry_run:
         plan = plan_quantize(read(source), args.type, options)

@@ -19,8 +19,10 @@ from abi.cli._common import (
     load_model,
     model_name,
     print_json,
+    read_bytes,
     read_text,
 )
+from abi.cli._errors import say
 from abi.cli._generation_options import (
     add_constraint_arguments,
     add_generation_arguments,
@@ -33,21 +35,23 @@ from abi.cli._sampling_options import add_sampling_arguments, sampling_options
 from abi.errors import InputError
 
 if TYPE_CHECKING:
-    from abi.generate import Choices, Generation, TokenLogprob
+    from abi.generate import Choices, Generation, Model, TokenLogprob
+
+
+STRAY = "the prompt goes with -p, the model with -m"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, compute=True)
-    parser.add_argument(
+    prompts = parser.add_mutually_exclusive_group()
+    prompts.add_argument(
         "-p", "--prompt", default="", help="the prompt (none); - reads standard input"
     )
+    prompts.add_argument("-f", "--file", help="a file that holds the prompt")
     parser.add_argument(
-        "-n",
-        "--max-tokens",
-        type=int,
-        metavar="N",
-        help="at most N tokens (to the end of the text or the context)",
-    )
+        "-n", "--max-tokens", "--n-predict", "--predict", type=int, metavar="N",
+        help="at most N tokens (-1: to the end of the text or the context)",
+    )  # fmt: skip
     parser.add_argument(
         "--choices", type=int, default=1, metavar="N",
         help="continue in N ways, one after the other on standard output (1)",
@@ -57,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --json: log-probabilities of each token and of K alternatives",
     )  # fmt: skip
     parser.add_argument("--stop", action="append", default=[], help="end at this text; repeatable")
+    parser.add_argument("--ignore-eos", action="store_true", help="ban the tokens that end a text")
     parser.add_argument("--special", action="store_true", help="read control tokens in the prompt")
     parser.add_argument("--no-echo", action="store_true", help="do not print the prompt")
     parser.add_argument("-v", "--verbose", action="store_true", help="timings on standard error")
@@ -71,15 +76,18 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--logprobs is for --json, which is missing")
     if args.choices > 1 and args.prompt_cache is not None:
         raise InputError("--prompt-cache keeps one text; it does not go with --choices")
-    prompt, sampling = read_text(args.prompt), sampling_options(args)
+    prompt, sampling = _prompt(args), sampling_options(args)
     model = load_model(args)
+    if args.ignore_eos:
+        ends = dict.fromkeys(model.tokenizer.vocab.eog, False)
+        sampling["logit_bias"] = {**sampling.get("logit_bias", {}), **ends}
     recall_prompt(args, model)
     held = constraint(args, model)
     with Bar("prompt", "tok") as bar:
         choices = model.choices(
             prompt,
             n=args.choices,
-            max_tokens=args.max_tokens,
+            max_tokens=None if args.max_tokens == -1 else args.max_tokens,
             stop=args.stop,
             parse_special=args.special,
             progress=bar.update,
@@ -88,18 +96,35 @@ def run(args: argparse.Namespace) -> None:
             **generation_options(args, model),
             **sampling,
         )
-        if args.json:
-            _print_json(args, choices)
-        else:
-            _print("" if args.no_echo else prompt, choices)
-    keep_prompt(args, model)
+        try:
+            _shown(args, prompt, choices)
+        finally:  # after Ctrl-C too, and where the reader of a pipe left
+            choices.close()
+            keep_prompt(args, model)
+    _report_all(args, model, choices, held is not None)
+
+
+def _prompt(args: argparse.Namespace) -> str:
+    if args.file is None:
+        return read_text(args.prompt)
+    return read_bytes(args.file).decode("utf-8", "surrogateescape").removesuffix("\n")
+
+
+def _shown(args: argparse.Namespace, prompt: str, choices: Choices) -> None:
+    if args.json:
+        _print_json(args, choices)
+    else:
+        _print("" if args.no_echo else prompt, choices)
+
+
+def _report_all(args: argparse.Namespace, model: Model, choices: Choices, held: bool) -> None:
     for generation in choices.generations:
         if args.verbose:
             _report(generation)
         elif generation.finish_reason == "context":
-            print(f"abi run: the context of {model.n_ctx} tokens is full", file=sys.stderr)
-        if held is not None and generation.finish_reason != "stop":
-            print("abi run: the text ended before it was complete; raise -n", file=sys.stderr)
+            say(f"abi run: the context of {model.n_ctx} tokens is full")
+        if held and generation.finish_reason != "stop":
+            say("abi run: the text ended before it was complete; raise -n")
 
 
 def _print(prompt: str, choices: Choices) -> None:
@@ -162,9 +187,8 @@ def _report(generation: Generation) -> None:
     t = generation.timings
     reused = f" and {t.reused_tokens} reused" if t.reused_tokens else ""
     guessed = f"; {t.draft_accepted} of {t.draft_tokens} guesses right" if t.draft_tokens else ""
-    print(
+    say(
         f"prompt {t.prefill_tokens} tokens{reused}, {t.prefill_rate:.1f} tok/s; "
         f"generated {len(generation.tokens)}, {t.decode_rate:.1f} tok/s{guessed}; "
-        f"ended by {generation.finish_reason}",
-        file=sys.stderr,
+        f"ended by {generation.finish_reason}"
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from abi.errors import InputError
 
-__all__ = ["add_sampling_arguments", "sampling_options"]
+__all__ = ["FLAGS", "add_sampling_arguments", "sampling_options"]
 
 
 class _Flag(NamedTuple):
@@ -21,7 +21,9 @@ class _Flag(NamedTuple):
 
 
 _FLAGS = (
-    _Flag(("-s", "--seed"), "seed", int, "N", "make the draws repeatable (from the system)"),
+    _Flag(
+        ("-s", "--seed"), "seed", int, "N", "make the draws repeatable (-1: from the system)"
+    ),
     _Flag(("--temp", "--temperature"), "temperature", float, "T", "temperature; 0 is greedy (0.8)"),
     _Flag(("--top-k",), "top_k", int, "K", "keep the K likeliest (40; 0 is off)"),
     _Flag(
@@ -94,6 +96,14 @@ _FLAGS = (
 )  # fmt: skip
 
 
+FLAGS = {
+    **{flag.option: flag.flags[0] if flag.flags[0] != "-s" else "--seed" for flag in _FLAGS},
+    "dry_sequence_breakers": "--dry-sequence-breaker",
+    "logit_bias": "--logit-bias",
+    "samplers": "--samplers",
+}  # by parameter
+
+
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags; what is not given stays None."""
     group = parser.add_argument_group("sampling")
@@ -132,6 +142,8 @@ def sampling_options(args: argparse.Namespace) -> dict[str, Any]:
     """
     given = {flag.option: getattr(args, flag.option) for flag in _FLAGS}
     options = {name: value for name, value in given.items() if value is not None}
+    if options.get("seed") == -1:  # llama-cli's word for none
+        del options["seed"]
     if args.dry_sequence_breaker is not None:
         options["dry_sequence_breakers"] = _breakers(args.dry_sequence_breaker)
     if args.logit_bias is not None:

@@ -10,6 +10,7 @@ import argparse
 from abi.cli._common import add_json, add_model, model_file, print_json, read_text
 from abi.errors import InputError
 
+STRAY = "put the text in quotes"
 _HEX = "<0x"
 
 
@@ -35,7 +36,10 @@ def run(args: argparse.Namespace) -> None:
     ids = tokenizer.encode(text, add_special=not args.no_special, parse_special=args.special)
     pieces = [_shown(tokenizer.piece(i)) for i in ids]
     if args.json:
-        rows = [{"id": i, "piece": piece} for i, piece in zip(ids, pieces, strict=True)]
+        rows = [
+            {"id": i, "piece": piece, "bytes": list(tokenizer.piece(i))}
+            for i, piece in zip(ids, pieces, strict=True)
+        ]
         print_json({"count": len(ids), "tokens": rows})
     elif args.count:
         print(len(ids))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,12 @@ from abi.convert._mixes import Mix, Place, find_mix
 from abi.convert._rules import allows, fallback, kind_of, layer_of, order
 from abi.errors import InputError, UnsupportedError
 from abi.gguf import GGUFFile
-from abi.quant import TYPES, Tensor, codec, tensor_type
+from abi.quant import TYPES, Tensor, codec
 
 __all__ = ["Planned", "QuantizeOptions", "QuantizePlan", "plan_quantize"]
 
 _INTEGERS = ("I8", "I16", "I32", "I64")
+_NO_WEIGHTS = (*_INTEGERS, "F64", "Q8_1", "Q8_K")  # counts, and what activations are rounded to
 # Layers that make a model one "of 70 B", whose values are worth more.
 _SIZE_70B = {"llama": 80, "qwen2": 80, "deci": 80, "olmo": 80, "jais2": 68}
 _GLM5_AT_LEAST_Q8 = ("attn_q_a", "attn_q_b", "nextn.eh_proj")
@@ -129,6 +130,7 @@ def plan_quantize(file: GGUFFile, mix: str, options: QuantizeOptions | None = No
     """
     chooser = _Chooser(file, find_mix(mix), options or QuantizeOptions())
     tensors = sorted(file.tensors.values(), key=order)
+    chooser.check_patterns(file.tensors)
     planned = tuple(chooser.plan(tensor) for tensor in tensors)
     for p in planned:
         _check(p, chooser.options.allow_requantize)
@@ -172,6 +174,12 @@ class _Chooser:
         kinds = Counter(kind_of(name) for name in file.tensors)
         self._n_attn_v, self._tied = kinds["attn_v"], not kinds["output"]
         self._seen: Counter[str] = Counter()
+
+    def check_patterns(self, names: Collection[str]) -> None:
+        """A pattern that nothing matches is a slip of the pen."""
+        for pattern, _ in self._patterns:
+            if not any(pattern.search(name) for name in names):
+                raise InputError(f"tensor type pattern {pattern.pattern!r}: no tensor matches it")
 
     def plan(self, tensor: Tensor) -> Planned:
         kind = kind_of(tensor.name)
@@ -242,10 +250,12 @@ class _Chooser:
 
 
 def _name(type_name: str) -> str:
-    try:
-        return tensor_type(type_name.upper()).name
-    except UnsupportedError as error:
-        raise InputError(str(error)) from None
+    """The name of a type that weights can be stored in."""
+    name = type_name.upper()
+    if name not in TYPES or name in _NO_WEIGHTS:
+        known = ", ".join(name for name in TYPES if name not in _NO_WEIGHTS)
+        raise InputError(f"tensor type {type_name!r}: expected one of {known}")
+    return name
 
 
 def _compiled(text: str) -> re.Pattern[str]:

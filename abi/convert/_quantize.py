@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,14 +85,26 @@ def quantize(
     file = read(source)
     plan = plan_quantize(file, mix, options)
     path = Path(target)
-    if path.exists():
+    if path.is_file():
         if any(os.path.samefile(part, path) for part in _parts(Path(source))):
             raise InputError(f"{path}: the output is the input; name another file")
         if not force:
             raise InputError(f"{path} exists; name another file, or replace it with --force")
+    _check_room(path, plan.n_bytes)
     meter = _Meter(plan.n_bytes_before, progress)
     write(path, _metadata(file, plan), [_tensor(p, meter) for p in plan.tensors])
     return plan
+
+
+def _check_room(path: Path, n_bytes: int) -> None:
+    """Hours of work are not begun that the disk cannot take."""
+    folder = Path(os.path.realpath(path)).parent
+    free = shutil.disk_usage(folder).free if folder.is_dir() else n_bytes
+    if free < n_bytes:
+        raise InputError(
+            f"{path}: {n_bytes:,} bytes are needed, {free:,} are free there; make room, or name a "
+            "file on another disk"
+        )
 
 
 def _parts(source: Path) -> list[Path]:

@@ -162,6 +162,8 @@ def chat_template(
     """
     from abi.chat import ChatTemplate
 
+    if source is not None and not isinstance(source, str):
+        raise InputError(f"template={source!r:.80}: expected the text of a Jinja2 template")
     vocab = model.tokenizer.vocab
     tokens = {f"{role}_token": vocab.texts[i] for role, i in vocab.special.items()}
     if source is not None:

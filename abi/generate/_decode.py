@@ -189,13 +189,12 @@ def decode(
 def _steps(
     live: dict[int, Track], transformer: Transformer, request: Request
 ) -> Iterator[tuple[int, str]]:
-    if not request.max_tokens:
-        yield from _end(live, live, "length")
-        return
     cache, held = _cache(live, transformer, request)
     only, turn = live[0], request.prompt_cache.turn
     try:
         rows = _prompt(live, transformer, cache, held, request)
+        if not request.max_tokens:
+            yield from _end(live, live, "length")
         while live:
             if request.cancel is not None and request.cancel():
                 raise Cancelled("cancelled between tokens")

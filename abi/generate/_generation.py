@@ -162,6 +162,18 @@ class Choices:
         for generation in self.generations:
             generation.cancel()
 
+    def close(self) -> None:
+        """End them now, where a loop was left early; `with` does so by itself."""
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def read(self) -> list[str]:
         """Run all to their ends and return their texts."""
         for _ in self:

@@ -74,7 +74,8 @@ class Model(ConstrainModel, EmbeddingModel, OverlayModel):
         prompt : str, bytes or sequence of int
             Text, or tokens that are used as they are.
         max_tokens : int, optional
-            At most so many; None goes on to the end of the text or of the context window.
+            At most so many; None goes on to the end of the text or of the context window. With
+            0 the prompt alone is computed, for `prompt_cache`.
         stop : str or sequence of str
             Texts that end the generation and are left out of it.
         stop_tokens : sequence of int

@@ -82,6 +82,8 @@ class OverlayModel(ModelBase):
         held = self.prompt_cache.held_by(self.transformer)
         if held is None:
             raise InputError("no computed prompt is kept; generate from it first")
+        if not isinstance(target, str | Path) and not callable(getattr(target, "write", None)):
+            raise InputError(f"target={target!r:.80}: expected a path or a binary file")
         cache, tokens = held
         save_slot(target, self.transformer, cache, 0, tokens)
         return len(tokens)

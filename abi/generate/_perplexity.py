@@ -100,7 +100,7 @@ def perplexity(
     if len(ids) < 2 * n_ctx:
         raise InputError(
             f"the text has {len(ids)} tokens, two chunks of {n_ctx} need {2 * n_ctx}; "
-            "give a longer text or a smaller n_ctx"
+            f"give a longer text, or n_ctx={max(4, len(ids) // 2)}"
         )
     total = min(len(ids) // n_ctx, chunks or len(ids))
     losses, types = [], types or model.cache_types

@@ -135,6 +135,10 @@ def make_tracks(
     options: SamplingOptions,
 ) -> list[Track]:
     """Sequences that differ in their seeds: the one given, plus their index."""
+    names = ("allowed", "check", "accept", "copy")
+    if constraint is not None and not all(callable(getattr(constraint, k, None)) for k in names):
+        shown = str(constraint)[:80]
+        raise InputError(f"constraint={shown!r}: expected what constrain() of a model gives")
     if type(n) is not int or not 1 <= n <= _MAX_CHOICES:
         raise InputError(f"n={n!r}: expected a whole number, 1 to {_MAX_CHOICES}")
     params = replace(sampling or SamplingParams(), **options)
@@ -180,7 +184,7 @@ def check_fit(n_prompt: int, max_tokens: int, n_ctx: int) -> None:
         more = f" and {max_tokens} to generate" if max_tokens else ""
         raise ContextLengthError(
             f"prompt of {n_prompt} tokens{more}: {total} positions, the context has "
-            f"{n_ctx}; shorten it, or load with a larger n_ctx (abi run --ctx {total})",
+            f"{n_ctx}; shorten it, or load with n_ctx={total}",
             n_tokens=total,
             n_ctx=n_ctx,
         )

@@ -15,11 +15,13 @@ def as_stops(stop: str | Sequence[str]) -> Sequence[str]:
     Raises
     ------
     InputError
-        If it is no text and no list of texts.
+        If it is no text and no list of texts, or one is empty.
     """
     stops = [stop] if isinstance(stop, str) else stop
     if not isinstance(stops, Sequence) or not all(isinstance(s, str) for s in stops):
         raise InputError(f"stop={stop!r}: expected a text or a list of texts")
+    if "" in stops:
+        raise InputError(f"stop={stop!r}: an empty text would end nothing; leave it out")
     return stops
 
 
@@ -39,7 +41,7 @@ class StopFilter:
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
-        self._stops = [stop for stop in stops if stop]
+        self._stops = list(stops)
         self._held = ""
         self.stopped: str | None = None
 

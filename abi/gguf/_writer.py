@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from abi._files import replacing
 from abi.errors import InputError
 from abi.gguf._types import (
     DEFAULT_ALIGNMENT,
@@ -68,14 +68,8 @@ def write(
     if not isinstance(target, str | os.PathLike):
         _write_all(target, head, ordered, alignment)
         return
-    path = Path(os.path.realpath(target))
-    part = path.with_name(f"{path.name}.{os.getpid()}-{id(head):x}.part")
-    try:
-        with open(part, "xb") as file:
-            _write_all(file, head, ordered, alignment)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(target) as file:
+        _write_all(file, head, ordered, alignment)
 
 
 def _write_all(file: IO[bytes], head: bytes, tensors: Sequence[Tensor], alignment: int) -> None:

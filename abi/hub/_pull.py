@@ -70,9 +70,10 @@ def pull(
     UnsupportedError
         In a browser, where Python has no sockets.
     """
-    if type(tries) is not int or tries < 1 or not 0 < timeout <= _MAX_TIMEOUT:
-        got = f"tries={tries!r}, timeout={timeout!r}"
-        raise InputError(f"{got}: expected 1 or more, and at most {_MAX_TIMEOUT} seconds")
+    if type(tries) is not int or tries < 1:
+        raise InputError(f"tries={tries!r}: expected 1 or more")
+    if not 0 < timeout <= _MAX_TIMEOUT:
+        raise InputError(f"timeout={timeout!r}: expected seconds, above 0 and up to {_MAX_TIMEOUT}")
     wanted = parse(name, hub_endpoint())
     if variable := is_offline():
         try:

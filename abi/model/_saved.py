@@ -106,7 +106,7 @@ def load_slot(source: Source, transformer: Transformer, cache: KVCache, slot: in
         if type(got) is not type(want) or got != want:
             raise FormatError(
                 f"the cache was saved with {repr(got)[:80]}, this model and its cache have "
-                f"{want!r}; compute the prompt again",
+                f"{want!r}",
                 field=f"abi.cache.{key}",
                 source=file.source,
             )

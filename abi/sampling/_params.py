@@ -209,7 +209,7 @@ def _whole(low: int, high: float, expected: str) -> _Rule:
     return _Rule(holds, expected)
 
 
-_COUNT = _whole(0, 2**31 - 1, "a whole number, 0 or above")
+_COUNT = _whole(0, 2**31 - 1, "a whole number, 0 to 2147483647")
 _SHARE = _number("a number, 0 to 1", 0, 1)
 _POSITIVE = _number("a number, 0 or above", 0)
 _FINITE = _number("a number, -1e30 to 1e30", -1e30, 1e30)

@@ -252,15 +252,16 @@ def options() -> Iterator[Row]:
         "--top-p": ["-0.5", "1.5", "nan"],
         "--min-p": ["-0.1", "1.1", "nan", "inf"],
         "--top-k": ["-1"],
-        "--seed": ["-1"],
-        "-n": ["-1"],
-        "--ctx": ["0", "-5"],
+        "--seed": ["-2", "4294967296"],
+        "-n": ["-2"],
+        "--ctx": ["-5"],
         "--kernels": ["fpga", ""],
         "--tokenizer-pre": ["gpt-2", "nothing"],
     }
     names = {
-        "--temp": "temperature=", "--top-p": "top_p=", "--min-p": "min_p=", "--top-k": "top_k=",
-        "--seed": "seed=", "-n": "max_tokens=", "--ctx": "n_ctx=", "--kernels": "unknown kernels",
+        "--temp": "--temp ", "--top-p": "--top-p ", "--min-p": "--min-p ", "--top-k": "--top-k ",
+        "--seed": "--seed ", "-n": "--max-tokens ", "--ctx": "--ctx ",
+        "--kernels": "unknown kernels",
         "--tokenizer-pre": "SentencePiece tokeniser, which takes none",
     }  # fmt: skip
     for option, values in range_.items():
@@ -328,14 +329,14 @@ def models_by_name() -> Iterator[Row]:
                  "file:///etc/passwd", "a/b\x1b[2J", "https://x:99999/y.gguf"):  # fmt: skip
         words = "repository|expected owner/repo|safe on every|revision|URL|does not lead"
         yield plain(f"pull {text!r}", ["pull", text], words, env=offline)
-    yield plain("pull offline", ["pull", "a/b"], "(ABI_OFFLINE is set)", env=offline)
+    yield plain("pull offline", ["pull", "a/b"], "and ABI_OFFLINE is set; unset it", env=offline)
     yield plain("pull nothing", ["pull"], "the following arguments are required: name")
     yield plain("pull --tries 0", ["pull", "a/b", "--tries", "0"], "expected 1 or more")
     yield plain("pull --timeout x", ["pull", "a/b", "--timeout", "x"], "invalid float value")
     yield plain("a bad mirror", ["pull", "a/b"], "HF_ENDPOINT", env={"HF_ENDPOINT": "hub.example"})
     yield plain("a bad token", ["pull", "a/b"], "HF_TOKEN holds", env={"HF_TOKEN": "a\nb"})
     yield plain("run what is not pulled", ["run", "-m", "a/b:Q4_0"], "abi pull a/b:Q4_0 fetches it")
-    yield plain("cache of nothing", ["cache"], "the following arguments are required: action")
+    yield plain("cache of nothing", ["cache"], "the following arguments are required: ls|rm")
     yield plain("cache frob", ["cache", "frob"], "invalid choice: 'frob'")
     yield plain("cache rm", ["cache", "rm"], "rm takes the names of models")
     yield plain("cache rm of what is not there", ["cache", "rm", "a/b"], "is not in the cache")

@@ -132,7 +132,7 @@ def test_files_of_programs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     (tmp_path / "bytes").write_bytes(b"root ::= \xff")
     for option in ("--grammar-file", "--json-schema-file"):
         for name, words in (
-            ("none", "No such file or directory; name a file that can be read"),
+            ("none", "No such file or directory; check the name"),
             (".", "Is a directory"),
             ("bytes", "not UTF-8 at byte 9"),
         ):

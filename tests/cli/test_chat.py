@@ -148,7 +148,7 @@ def said(session: Session) -> list[str]:
 
 def talk(session: Session, text: str) -> str:
     session.ask(text)
-    return session.answer(None).message.content
+    return session.answer(None, keeps=True).message.content
 
 
 def test_a_conversation_grows_and_is_taken_back(session: Session) -> None:
@@ -159,7 +159,7 @@ def test_a_conversation_grows_and_is_taken_back(session: Session) -> None:
     assert session.messages == [*HI, {"role": "assistant", "content": first}]
     assert obey("/retry", session)
     assert session.messages == HI
-    assert session.answer(None).message.content == first
+    assert session.answer(None, keeps=True).message.content == first
     obey("/clear", session)
     assert session.messages == []
 
@@ -225,8 +225,67 @@ def test_every_command_is_in_the_help(session: Session, capsys: pytest.CaptureFi
 def test_a_question_that_cannot_be_answered_is_forgotten(session: Session) -> None:
     session.ask("word " * 500)
     with pytest.raises(AbiError):
-        session.answer(None)
+        session.answer(None, keeps=True)
     assert session.messages == []
+
+
+def test_a_file_that_is_no_conversation_is_kept(session: Session, tmp_path: Path) -> None:
+    talk(session, "Hi")
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"GGUF precious")
+    with pytest.raises(InputError, match="there, and no conversation that /save wrote; name anoth"):
+        obey(f"/save {path}", session)
+    assert path.read_bytes() == b"GGUF precious"
+    obey(f"/save {tmp_path / 'talk'}", session)
+    session.messages[0]["content"] = "H\udcff"  # pasted from somewhere
+    obey(f"/save {tmp_path / 'talk'}", session)
+    assert json.loads((tmp_path / "talk").read_text())["messages"][0]["content"] == "H?"
+
+
+def test_a_folder_may_be_ones_home(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    obey("/save ~/talk.json", session)
+    obey("/load ~/talk.json", session)
+    assert (tmp_path / "talk.json").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["/set temperature -5", "/set max_tokens -3", "/set top_p 2", "/undo 3", "/clear x", "/bye x"],
+)
+def test_what_would_fail_later_is_refused_now(line: str, session: Session) -> None:
+    before = dict(session.options)
+    with pytest.raises(InputError):
+        obey(line, session)
+    assert session.options == before
+
+
+def test_a_stop_text_can_be_set(session: Session) -> None:
+    obey(r"/set stop END\n", session)
+    assert session.options["stop"] == ["END\n"]
+    obey("/set stop", session)
+    assert "stop" not in session.options
+
+
+def test_answers_are_held_to_a_grammar_each(
+    path: Path, capsys: pytest.CaptureFixture[str], model: abi.Model
+) -> None:
+    arguments = ["chat", str(path), "-c", "256", "-p", "Hi", "--grammar", 'root ::= "yes"']
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == "yes\n"
+    held = model.constrain(grammar='root ::= "yes"')
+    talks = Session(model, None, {}, None, {"temperature": 0}, held)
+    assert [talk(talks, "Hi"), talk(talks, "Again")] == ["yes", "yes"]
+
+
+@pytest.mark.parametrize("name", ["messages", "tools", "self"])
+def test_a_template_argument_of_a_taken_name_is_one_line(
+    name: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["chat", str(path), "-c", "99", "-p", "Hi", "--template-arg", f"{name}=[]"]) == 2
+    assert f"template variable '{name}': expected another name" in capsys.readouterr().err
 
 
 # -- a terminal ----------------------------------------------------------------------------------
@@ -341,6 +400,48 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Any, tmp_path: Pa
     session.send("\x04")  # lost where readline is about to take the terminal
     assert session.status(again="\x04") == 0
     assert not (tmp_path / "abi").exists()
+
+
+def test_ctrl_c_keeps_what_json_has_of_an_answer(terminal: Any) -> None:
+    session = terminal("--json")
+    session.send("Hi\r")
+    time.sleep(2)
+    session.send("\x03")
+    session.wait_for("(stopped)", again="\x03")
+    session.wait_for('"finish_reason": "cancelled"')
+    session.wait_for(">>> ")
+    session.send("/bye\r")
+    assert session.status(again="\x04") == 0
+
+
+def test_bytes_that_are_no_text_do_not_end_a_conversation(terminal: Any) -> None:
+    session = terminal("-c", "256", "-n", "3")
+    os.write(session._file, b"H\xffi\r")
+    session.wait_for(">>>\r\n")
+    session.wait_for(">>> ")
+    session.send("/bye\r")
+    assert session.status(again="\x04") == 0
+
+
+def test_the_end_of_input_inside_quotes_ends_them_alone(terminal: Any) -> None:
+    session = terminal("-c", "256", "-n", "3")
+    session.send('"""\rone\r')
+    session.wait_for("... ")
+    session.wait_for("... ")
+    session.send("\x04")
+    session.wait_for(">>>\r\n", again="\x04")
+    session.wait_for(">>> ")
+    session.send("/show\r")
+    session.wait_for("messages  2")
+
+
+def test_what_was_typed_is_kept_at_once(terminal: Any, tmp_path: Path) -> None:
+    session = terminal("-c", "256", "-n", "3")
+    session.send("Hi there\r")
+    session.wait_for(">>>\r\n")
+    session.wait_for(">>> ")
+    os.kill(session._pid, signal.SIGKILL)
+    assert "Hi there" in (tmp_path / "abi" / "history").read_text()
 
 
 def test_ctrl_c_twice_at_the_prompt_leaves(terminal: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,13 +57,39 @@ def test_texts_are_ranked_best_first(bert: str, capsys: pytest.CaptureFixture[st
     assert [r["text"] for r in report["results"]] == [texts[i] for i in order]
 
 
-def test_mistakes_are_a_line(bert: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_texts_come_on_standard_input(
+    bert: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a cat\na dog\n")))
+    assert output(capsys, "-m", bert) == output(capsys, "-m", bert, "a cat", "a dog")
+
+
+def test_an_array_goes_to_standard_output_or_whole_to_a_file(
+    bert: str, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    assert main(["embed", "-m", bert, "a cat", "-o", "-"]) == 0
+    array = np.load(io.BytesIO(capfdbinary.readouterr().out))
+    np.testing.assert_array_equal(array, abi.load(bert).embed(["a cat"]))
+    assert main(["embed", "-m", bert, "a cat", "-o", str(tmp_path / "a.npy")]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), array)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_mistakes_are_a_line(
+    bert: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     (tmp_path / "gap").write_text("a\n\nb\u2028c\n")
     for arguments, words in (
         (["-m", bert], "there is no text; give one or more, or a file with -f"),
-        (["-m", bert, "-f", str(tmp_path / "none")], "No such file or directory; give a file"),
+        (["-m", bert, "-f", str(tmp_path / "none")], "No such file or directory; check the name"),
         (["a cat"], "the model names no pooling for embeddings"),
-        (["-m", bert, "a", "-o", str(tmp_path / "no" / "v.npy")], "choose another file with -o"),
+        (
+            ["-m", bert, "a", "-o", str(tmp_path / "no" / "v.npy")],
+            "v.npy: No such file or directory; its folder is not there",
+        ),
         (["--rerank", "q", "a cat"], "the model has no classifier"),
         (
             ["-m", bert, "--rerank", "q", "a", "--pooling", "cls"],
@@ -70,9 +97,10 @@ def test_mistakes_are_a_line(bert: str, capsys: pytest.CaptureFixture[str], tmp_
         ),
         (["-m", bert, "--rerank", "q", "a", "-o", "x"], "not allowed with argument"),
         (["-m", bert, "-f", str(tmp_path / "gap")], "line 2 of the texts is empty"),
-        (["-m", bert, "-c", "300", "a"], "n_ctx=300: the model has learned 256 positions"),
+        (["-m", bert, "-c", "300", "a"], "--ctx 300: the model has learned 256 positions"),
         (["-m", bert, "word " * 400], "text 0 has"),
     ):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
         assert main(["embed", *arguments]) == 2
         error = capsys.readouterr().err
         assert words in error

@@ -93,12 +93,15 @@ MISTAKES = {
     "no name": (["pull", "nothing"], "model name 'nothing': expected owner/repo"),
     "no such quantisation": (["pull", "ab/cd-GGUF:Q2_K"], "has no Q2_K; it has Q4_K_M (338 kB), "),
     "no such repository": (["pull", "ab/x"], "ab/x: no such repository, or a private one"),
-    "no tries": (["pull", NAME, "--tries", "0"], "tries=0, timeout=30.0: expected 1 or more"),
-    "no time": (["pull", NAME, "--timeout", "nan"], "tries=6, timeout=nan: expected 1"),
+    "no tries": (["pull", NAME, "--tries", "0"], "--tries 0: expected 1 or more"),
+    "no time": (
+        ["pull", NAME, "--timeout", "nan"],
+        "--timeout nan: expected seconds, above 0 and up to 86400",
+    ),
     "ls of a name": (["cache", "ls", NAME], "ls takes no name"),
     "rm of nothing": (["cache", "rm"], "rm takes the names of models"),
     "rm of what is not there": (["cache", "rm", NAME], "is not in the cache; abi cache ls lists"),
-    "no action": (["cache", "mv"], "argument action: invalid choice: 'mv'"),
+    "no action": (["cache", "mv"], "argument ls|rm: invalid choice: 'mv'"),
 }
 
 

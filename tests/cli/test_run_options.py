@@ -38,7 +38,7 @@ def test_a_kept_prompt_is_reused(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert again["reused_tokens"] == len(again["prompt_tokens"]) - 1
     assert again["tokens"] == first["tokens"]
     assert main([*BASE, "--prompt-cache", str(tmp_path / "no" / "p.gguf")]) == 2
-    assert "choose another file" in capsys.readouterr().err
+    assert "name another file" in capsys.readouterr().err
     (tmp_path / "broken").write_bytes(b"GGUF")
     assert main([*BASE, "--prompt-cache", str(tmp_path / "broken")]) == 2
 

@@ -60,7 +60,7 @@ def test_every_option_has_a_flag() -> None:
 def test_the_help_tells_the_default(flag: Any) -> None:
     default = getattr(SamplingParams(), flag.option)
     if default is None:
-        assert "(from the system)" in flag.help
+        assert "(-1: from the system)" in flag.help
     else:
         found = re.findall(r"(-?[\d.]+) is off|\((-?[\d.]+)", flag.help)
         assert str(default) in [value for pair in found for value in pair]
@@ -89,11 +89,11 @@ def test_a_letter_without_sampler_is_refused() -> None:
     ("arguments", "words"),
     [
         (["--samplers", "top_k;best"], "samplers: 'best' is not a sampler"),
-        (["--repeat-penalty", "0"], "repeat_penalty=0.0: expected"),
-        (["--top-p", "nan"], "top_p=nan: expected a number, 0 to 1"),
-        (["--seed", "4294967296"], "seed=4294967296: expected a whole number"),
+        (["--repeat-penalty", "0"], "--repeat-penalty 0.0: expected"),
+        (["--top-p", "nan"], "--top-p nan: expected a number, 0 to 1"),
+        (["--seed", "4294967296"], "--seed 4294967296: expected a whole number"),
         (["-l", "999999+1"], "logit_bias: token 999999 is not in the vocabulary"),
-        (["--choices", "0"], "n=0: expected a whole number, 1 to 1024"),
+        (["--choices", "0"], "--choices 0: expected a whole number, 1 to 1024"),
         (["--logprobs", "2"], "--logprobs is for --json"),
         (["--top-k", "many"], "--top-k: invalid int value"),
         (["--samplers", "top_k", "--sampler-seq", "k"], "not allowed with"),

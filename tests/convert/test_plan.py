@@ -69,7 +69,10 @@ def test_mixes_that_cannot_be_made_are_refused_by_name(mix: str, words: str) -> 
     ("mix", "options", "words"),
     [
         ("Q4_9", {}, "unknown mix 'Q4_9'; known: F32, F16"),
-        ("Q8_0", {"output_type": "Q7"}, "tensor type Q7 is unknown"),
+        ("Q8_0", {"output_type": "Q7"}, "tensor type 'Q7': expected one of F32, F16, Q4_0"),
+        ("Q8_0", {"output_type": "I8"}, "tensor type 'I8': expected one of F32"),
+        ("Q8_0", {"token_embd_type": "q8_k"}, "tensor type 'q8_k': expected one of F32"),
+        ("Q8_0", {"tensor_types": [("atn", "Q8_0")]}, "pattern 'atn': no tensor matches it"),
         ("Q8_0", {"tensor_types": [("(", "Q8_0")]}, r"tensor type pattern '\(': "),
         ("Q8_0", {"tensor_types": [("attn", "IQ1_S")]}, "IQ1_S can be read, but not made"),
     ],

@@ -195,7 +195,7 @@ def test_the_context_can_be_filled_to_the_last_position(random_model: Model) -> 
 
 def test_a_larger_context_can_be_asked_for(model: Model) -> None:
     assert abi.load(n_ctx=64).n_ctx == 64
-    with pytest.raises(ContextLengthError, match="--ctx 70"):
+    with pytest.raises(ContextLengthError, match="load with n_ctx=70"):
         abi.load(n_ctx=64).generate([5] * 70)
 
 

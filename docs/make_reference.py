@@ -211,7 +211,7 @@ def cli_page() -> str:
 
 
 def _positional(action: argparse.Action) -> str:
-    word = str(action.metavar or action.dest).upper()
+    word = str(action.metavar or action.dest.upper())
     return f"[{word}]" if action.nargs in ("?", "*") else word
 
 
@@ -233,6 +233,8 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _metavar(action: argparse.Action) -> str:
     if action.metavar is None and action.choices is not None:
         return "{" + ",".join(map(str, action.choices)) + "}"
+    if isinstance(action.metavar, tuple):
+        return " ".join(action.metavar)
     return str(action.metavar or action.dest.upper())
 
 

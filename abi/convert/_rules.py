@@ -47,7 +47,8 @@ _KINDS = (  # the first whose text is in the name
     ("ffn_down", "ffn_down"),
 )
 _FALLBACKS = {
-    "IQ4_XS": "IQ4_NL", "IQ3_S": "IQ4_NL", "Q2_0": "Q4_0", "Q2_K": "Q4_0", "Q3_K": "Q4_0",
+    "IQ1_M": "IQ4_NL", "IQ2_S": "IQ4_NL", "IQ3_XXS": "IQ4_NL", "IQ3_S": "IQ4_NL",
+    "IQ4_XS": "IQ4_NL", "Q2_0": "Q4_0", "Q2_K": "Q4_0", "Q3_K": "Q4_0",
     "TQ1_0": "Q4_0", "TQ2_0": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
 }  # fmt: skip
 _LAYER = re.compile(r"blk\.(\d{1,9})\.")

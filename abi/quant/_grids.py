@@ -12,10 +12,11 @@ import zlib
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from abi.quant._base import F32Array
 
-__all__ = ["grid", "sign_grid"]
+__all__ = ["grid", "quants", "sign_grid"]
 
 _LEVELS: dict[str, tuple[int, ...]] = {
     "IQ1_S": (-1, 0, 1),
@@ -80,14 +81,20 @@ _PACKED = {
 @lru_cache(maxsize=None)
 def grid(name: str) -> F32Array:
     """The rows of a format's grid, `(256 to 2048, 8 or 4)`."""
-    levels = np.array(_LEVELS[name], np.float32)
+    rows: F32Array = np.array(_LEVELS[name], np.float32)[quants(name)]
+    return rows
+
+
+@lru_cache(maxsize=None)
+def quants(name: str) -> npt.NDArray[np.int64]:
+    """The same rows as indices of their levels."""
     raw = np.frombuffer(zlib.decompress(base64.b85decode(_PACKED[name])), np.uint8)
     numbers = np.cumsum(
         np.ascontiguousarray(raw.reshape(2, -1).T).view("<u2")[:, 0], dtype=np.int64
     )
-    n_digits = 4 if name.startswith("IQ3") else 8
-    rows: F32Array = levels[numbers[:, None] // len(levels) ** np.arange(n_digits) % len(levels)]
-    return rows
+    n_levels, n_digits = len(_LEVELS[name]), 4 if name.startswith("IQ3") else 8
+    digits: npt.NDArray[np.int64] = numbers[:, None] // n_levels ** np.arange(n_digits) % n_levels
+    return digits
 
 
 @lru_cache(maxsize=None)

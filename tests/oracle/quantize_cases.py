@@ -27,11 +27,12 @@ CASES = (
 )  # fmt: skip
 MADE = (
     "Q1_0", "Q2_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q8_K", "Q2_K", "Q3_K", "Q4_K",
-    "Q5_K", "Q6_K", "IQ3_S", "IQ4_NL", "IQ4_XS", "MXFP4", "NVFP4", "TQ1_0", "TQ2_0",
+    "Q5_K", "Q6_K", "IQ1_M", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS", "MXFP4", "NVFP4",
+    "TQ1_0", "TQ2_0",
 )  # fmt: skip
 DECODED = (
     *(name for name in MADE if name != "Q8_1"),  # which ggml cannot expand
-    "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS",
+    "IQ1_S", "IQ2_XXS", "IQ2_XS",
 )  # fmt: skip
 _N = 256 * 96
 
@@ -109,6 +110,8 @@ OPTIONS = {
     "output": ("Q4_K_M", QuantizeOptions(output_type="Q8_0")),
     "embd": ("Q4_K_M", QuantizeOptions(token_embd_type="Q2_K")),
     "pure": ("Q4_K_M", QuantizeOptions(pure=True)),
+    "few-bits": ("Q4_K_S", QuantizeOptions(token_embd_type="IQ2_S", output_type="IQ3_XXS")),
+    "one-bit": ("Q2_K", QuantizeOptions(token_embd_type="IQ1_M")),
     "leave": ("Q3_K_L", QuantizeOptions(leave_output=True)),
     "patterns": (
         "Q4_K_S",

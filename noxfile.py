@@ -104,7 +104,7 @@ def fuzz(session: nox.Session) -> None:
             corpus = [found, str(ROOT / "fuzz" / "corpus" / target)]
             session.run(
                 "python", f"fuzz/fuzz_{target}.py", f"-max_total_time={seconds}", "-max_len=32768",
-                "-rss_limit_mb=1024", "-timeout=10", "-print_final_stats=1", *corpus,
+                "-rss_limit_mb=1024", "-timeout=60", "-print_final_stats=1", *corpus,
             )  # fmt: skip
 
 

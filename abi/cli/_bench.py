@@ -96,7 +96,7 @@ def _decode(model: Model, n: int) -> float:
     """Seconds to run n tokens one by one."""
     from abi.model import Batch
 
-    cache = model.transformer.new_cache(n_ctx=model.n_ctx)
+    cache = model.new_cache()
     tokens = _tokens(model, n)
     started = perf_counter()
     for pos, token in enumerate(tokens):

@@ -45,6 +45,10 @@ def add_model(parser: argparse.ArgumentParser, *, compute: bool) -> None:
                 f"--cache-type-{side}", choices=["f32", "f16", "q8_0", "q4_0"], default="f32",
                 help=f"how the cache holds {'keys' if side == 'k' else 'values'} (f32)",
             )  # fmt: skip
+        parser.add_argument(
+            "--swa-full", action="store_true",
+            help="layers with a sliding window keep all positions (those that they need)",
+        )  # fmt: skip
         parser.add_argument("--kernels", metavar="NAME", help="numpy, native (default: automatic)")
         parser.add_argument(
             "--lora", action="append", default=[], metavar="FILE[:STRENGTH]",
@@ -78,6 +82,7 @@ def load_model(args: argparse.Namespace) -> Model:
             tokenizer_pre=args.tokenizer_pre,
             type_k=args.cache_type_k,
             type_v=args.cache_type_v,
+            swa_full=args.swa_full,
             progress=bar.update,
         )
     if args.lora:

@@ -31,8 +31,9 @@ class ModelBase:
         n_ctx: int,
         n_batch: int,
         cache_types: tuple[str, str] = ("f32", "f32"),
+        swa_full: bool = False,
     ) -> None:
-        self.cache_types = cache_types
+        self.cache_types, self.swa_full = cache_types, swa_full
         self.tokenizer, self.n_ctx, self.n_batch = tokenizer, n_ctx, n_batch
         self.transformer = transformer
         self._vocabulary = vocabulary_of(tokenizer)
@@ -53,8 +54,9 @@ class ModelBase:
 
     def new_cache(self, n_slots: int = 1) -> KVCache:
         """An empty cache of this model's context and types."""
-        types = self.cache_types
-        return self.transformer.new_cache(n_slots=n_slots, n_ctx=self.n_ctx, types=types)
+        return self.transformer.new_cache(
+            n_slots=n_slots, n_ctx=self.n_ctx, types=self.cache_types, swa_full=self.swa_full
+        )
 
     def logits(
         self, ids: Sequence[int], *, all: bool = False, cancel: Cancel | None = None

@@ -37,6 +37,7 @@ class Request:
     n_batch: int
     n_ctx: int
     cache_types: tuple[str, str]
+    swa_full: bool
     progress: Progress | None
     logprobs: int | None
     post_sampling_probs: bool
@@ -224,10 +225,13 @@ def _cache(
     """A cache for them, and how much of the prompt it holds."""
     if len(live) == 1:
         kept, held = request.prompt_cache.lend(transformer, request.prompt)
-        if kept is not None:
+        if kept is not None and not (kept.window and request.context_shift):
             return kept, held
-    n_ctx, types = request.n_ctx, request.cache_types
-    return transformer.new_cache(n_slots=len(live), n_ctx=n_ctx, types=types), 0
+    cache = transformer.new_cache(
+        n_slots=len(live), n_ctx=request.n_ctx, types=request.cache_types,
+        swa_full=request.swa_full or request.context_shift,
+    )  # fmt: skip
+    return cache, 0
 
 
 def _cancelled(live: dict[int, Track]) -> list[int]:

@@ -111,7 +111,7 @@ class ModelDraft:
         _check_vocabularies(tokenizer.vocab.texts, other.vocab.texts)
         self._n_vocab, self._n_other = len(tokenizer), len(other)
         self._transformer, self._n_ctx, self._least = transformer, n_ctx, least
-        self._cache: KVCache = transformer.new_cache(n_ctx=n_ctx)
+        self._cache: KVCache = transformer.new_cache(n_ctx=n_ctx, swa_full=False)
         self._held: list[int] = []
 
     def propose(self, tokens: Sequence[int], most: int) -> list[int]:
@@ -133,7 +133,7 @@ class ModelDraft:
 
     def _catch_up(self, tokens: list[int]) -> npt.NDArray[np.float64]:
         """Logits after these tokens, from what the cache holds of them."""
-        common = common_prefix(self._held, tokens[:-1])
+        common = self._cache.resumable(0, common_prefix(self._held, tokens[:-1]))
         del self._held[common:]
         for start in range(common, len(tokens) - _N_BATCH, _N_BATCH):
             self._run(tokens[start : start + _N_BATCH], 0)

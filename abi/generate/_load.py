@@ -26,6 +26,7 @@ def load(
     kernels: str | None = None,
     type_k: str = "f32",
     type_v: str = "f32",
+    swa_full: bool = False,
     n_batch: int = _N_BATCH,
     tokenizer_pre: str | None = None,
     progress: Progress | None = None,
@@ -47,6 +48,9 @@ def load(
     type_k, type_v : {"f32", "f16", "q8_0", "q4_0"}
         How the cache holds keys and values. float32 computes fastest here; the others take
         a half, a quarter and an eighth of its memory.
+    swa_full : bool
+        Layers with a sliding window keep all positions in the cache and not only those they
+        need. The text is the same; what is computed can be gone back to from anywhere.
     n_batch : int
         Prompt tokens processed at a time.
     tokenizer_pre : str, optional
@@ -81,6 +85,8 @@ def load(
     for name, value in (("n_batch", n_batch), ("n_ctx", n_ctx)):
         if value is not None and (type(value) is not int or value < 1):
             raise InputError(f"{name}={value!r}: expected a whole number above 0")
+    if not isinstance(swa_full, bool):
+        raise InputError(f"swa_full={swa_full!r}: expected True or False")
     file = read(locate(source))
     transformer = load_transformer(file, select(kernels), weights=weights, progress=progress)
     tokenizer = Tokenizer.from_metadata(file.metadata, pre=tokenizer_pre)
@@ -92,7 +98,7 @@ def load(
     if learned is not None and n_ctx > learned.shape[0]:
         raise InputError(f"n_ctx={n_ctx}: the model has learned {learned.shape[0]} positions")
     transformer.new_cache(n_ctx=1, types=(type_k, type_v))  # raises for a type that does not fit
-    return Model(file, transformer, tokenizer, n_ctx, n_batch, (type_k, type_v))
+    return Model(file, transformer, tokenizer, n_ctx, n_batch, (type_k, type_v), swa_full)
 
 
 def locate(source: Source | None) -> Source:

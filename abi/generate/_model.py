@@ -43,6 +43,8 @@ class Model(ConstrainModel, EmbeddingModel, OverlayModel):
     n_ctx : int
     cache_types : pair of str
         How the cache holds keys and values.
+    swa_full : bool
+        Whether layers with a sliding window keep all positions.
     prompt_cache : PromptCache
         What the last generation computed; the next one goes on from what it has in common.
     """

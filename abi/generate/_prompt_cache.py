@@ -47,7 +47,7 @@ class PromptCache:
             return None, 0
         if kept.transformer is not transformer:
             return None, 0
-        common = common_prefix(kept.tokens, prompt[:-1])
+        common = kept.cache.resumable(0, common_prefix(kept.tokens, prompt[:-1]))
         kept.cache.truncate(0, common)
         return kept.cache, common
 

@@ -97,6 +97,7 @@ def make_request(
         n_batch=model.n_batch,
         n_ctx=model.n_ctx,
         cache_types=model.cache_types,
+        swa_full=model.swa_full,
         progress=progress,
         logprobs=logprobs,
         post_sampling_probs=post_sampling_probs,

@@ -153,6 +153,10 @@ def check_cache(kernels: NumpyKernels, rng: np.random.Generator) -> Iterator[Che
                 yield compare(name, label, rows, new[:8].reshape(8, 3, 64))
                 row = kv_read(kernels.to_numpy(store), 0, 7, 8, kind)
                 yield compare(name, label, row[:, 0], new[8].reshape(3, 64))
+        before = kernels.to_numpy(cache.k)[1, :, 32:40].copy()
+        kernels.kv_move(cache, 1, 30, 10)  # further than it is long, and then less
+        kernels.kv_move(cache, 1, 1, 9)
+        yield compare("kv", "move", kernels.to_numpy(cache.k)[1, :, 1:9], before)
 
 
 def _matrix(kernels: NumpyKernels, values: npt.NDArray[np.float32]) -> Weight:

@@ -66,6 +66,11 @@ class CacheKernels(ComposedKernels):
         for store in (cache.k, cache.v):
             store[dst, :, :length] = store[src, :, :length]
 
+    def kv_move(self, cache: KVLayer, slot: int, start: int, n: int) -> None:
+        """Move n positions of a slot from `start` to its beginning."""
+        for store in (cache.k, cache.v):
+            store[slot, :, :n] = store[slot, :, start : start + n].copy()
+
     def kv_resize(self, cache: KVLayer, capacity: int) -> KVLayer:
         """A cache of another capacity with the positions that fit in both copied."""
         keep = min(cache.k.shape[2], capacity)

@@ -1,7 +1,8 @@
 """A slot of a cache as a file, so that a long prompt is computed once.
 
 The file is GGUF: under `abi.cache.` the tokens, the types and a fingerprint of the model, and
-tensors `blk.N.k` and `blk.N.v` of shape (n_head_kv, T, head_dim) as the cache holds them.
+tensors `blk.N.k` and `blk.N.v` of shape (n_head_kv, T, head_dim) as the cache holds them. Layers
+with a window may hold positions from `abi.cache.first` on only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from abi.quant import TYPES, Tensor
 
 __all__ = ["fingerprint", "load_slot", "save_slot"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 def fingerprint(transformer: Transformer) -> str:
@@ -66,20 +67,24 @@ def save_slot(
     Raises
     ------
     InputError
-        If the slot does not hold as many positions.
+        If the slot does not hold as many positions, or layers with a window too few of them.
     """
-    held = cache.lengths[slot]
+    held, first = cache.lengths[slot], cache.first[slot]
     if len(tokens) != held:
         raise InputError(f"slot {slot} holds {held} positions, got {len(tokens)} tokens")
+    if cache.resumable(slot, held) < held:
+        raise InputError(f"slot {slot}: layers with a window no longer hold what {held} needs")
     metadata: dict[str, Any] = {
         "general.architecture": "abi.cache",
         "abi.cache.tokens": np.asarray(tokens, np.int32),
+        "abi.cache.first": first,
         **{f"abi.cache.{key}": value for key, value in _shape(transformer, cache).items()},
     }
     tensors = []
-    for i, layer in enumerate(cache.layers):
+    for i, (layer, near) in enumerate(zip(cache.layers, cache.near, strict=True)):
+        n_rows = held - first if near else held
         for name, store, kind in (("k", layer.k, layer.type_k), ("v", layer.v, layer.type_v)):
-            rows = transformer.kernels.to_numpy(store)[slot, :, :held]
+            rows = transformer.kernels.to_numpy(store)[slot, :, :n_rows]
             stored = TYPES[kind.upper()]
             shape = (*rows.shape[:2], transformer.config.head_dim)
             data = np.ascontiguousarray(rows).view(np.uint8).reshape(-1)
@@ -115,8 +120,21 @@ def load_slot(source: Source, transformer: Transformer, cache: KVCache, slot: in
     if not tokens or not all(type(t) is int and 0 <= t < transformer.n_vocab for t in tokens):
         message = "expected tokens of the vocabulary"
         raise FormatError(message, field="abi.cache.tokens", source=file.source)
-    _fill(file, transformer, cache, slot, len(tokens))
+    first = _first(file, cache, len(tokens))
+    _fill(file, transformer, cache, slot, len(tokens), first)
     return [int(token) for token in tokens]
+
+
+def _first(file: GGUFFile, cache: KVCache, length: int) -> int:
+    """The position from which on layers with a window are there."""
+    first = file.metadata.get("abi.cache.first")
+    most = max(0, length - cache.window + 1) if cache.window else 0
+    if type(first) is int and 0 <= first <= most:
+        return first
+    message = f"expected a whole number, 0 to {most}, got {repr(first)[:80]}"
+    if not cache.window and type(first) is int and first > 0:
+        message = "layers with a window were saved in part; load the model without swa_full"
+    raise FormatError(message, field="abi.cache.first", source=file.source)
 
 
 def _shape(transformer: Transformer, cache: KVCache) -> dict[str, Any]:
@@ -134,12 +152,17 @@ def _shape(transformer: Transformer, cache: KVCache) -> dict[str, Any]:
     }
 
 
-def _fill(file: GGUFFile, transformer: Transformer, cache: KVCache, slot: int, length: int) -> None:
-    parts = [_stored(file, transformer, layer, i, length) for i, layer in enumerate(cache.layers)]
-    cache.room(slot, length)
-    for layer, (k, v) in zip(cache.layers, parts, strict=True):
-        layer.k[slot, :, :length], layer.v[slot, :, :length] = k, v
-    cache.lengths[slot] = length
+def _fill(
+    file: GGUFFile, transformer: Transformer, cache: KVCache, slot: int, length: int, first: int
+) -> None:
+    n_rows = [length - first if near else length for near in cache.near]
+    parts = [
+        _stored(file, transformer, layer, i, n_rows[i]) for i, layer in enumerate(cache.layers)
+    ]
+    cache.room(slot, length, first)
+    for layer, (k, v), n in zip(cache.layers, parts, n_rows, strict=True):
+        layer.k[slot, :, :n], layer.v[slot, :, :n] = k, v
+    cache.lengths[slot], cache.first[slot] = length, first
 
 
 def _stored(

@@ -80,13 +80,23 @@ class Transformer:
         n_ctx: int | None = None,
         types: tuple[str, str] = ("f32", "f32"),
         rotate: bool = True,
+        swa_full: bool = True,
     ) -> KVCache:
         """An empty cache of `n_ctx` positions a slot (the training context when None).
 
-        `types` and `rotate` as `NumpyKernels.kv_new` takes them.
+        Parameters
+        ----------
+        types, rotate
+            As `NumpyKernels.kv_new` takes them.
+        swa_full : bool
+            Layers with a sliding window hold all positions. Without it they hold those that
+            they need, and at least 512 before: a slot can be gone back by so many.
         """
         n_ctx = n_ctx or self.config.n_ctx_train
-        return KVCache(self.config, self.kernels, n_slots, n_ctx, types, rotate=rotate)
+        windows = [0 if swa_full or not spec.causal else spec.window for spec in self.specs]
+        return KVCache(
+            self.config, self.kernels, n_slots, n_ctx, types, rotate=rotate, windows=windows
+        )
 
     def forward(self, batch: Batch, cache: KVCache, outputs: Sequence[int] | None = None) -> F32:
         """Run a batch and write its keys and values into the cache.
@@ -147,9 +157,11 @@ class Transformer:
         kernels, out = self.kernels, self.outside
         with np.errstate(all="ignore"):  # broken weights show in the logits
             step = Step(spans, self._angles(batch.positions, cache))
+            near = Step(cache.near_spans(spans), step.cis) if cache.window else step
             x = self._embed(batch)
             for i, (layer, spec) in enumerate(zip(self.layers, self.specs, strict=True)):
-                x = kernels.block(x, layer, spec, cache.layers[i], step)
+                own = near if cache.near[i] else step
+                x = kernels.block(x, layer, spec, cache.layers[i], own)
                 if i in self.control:
                     x = kernels.add(x, self.control[i])
             cache.commit(spans)
@@ -177,13 +189,15 @@ class Transformer:
         InputError
             If the slot does not hold that many.
         UnsupportedError
-            If the model has learned its positions one by one.
+            If the model has learned its positions one by one, or layers hold only a part.
         """
         if self.outside.position_embd is not None:
             raise UnsupportedError(
                 f"the positions of a {self.config.arch.name} model are learned; its context "
                 "cannot be shifted"
             )
+        if cache.window:
+            raise UnsupportedError("only a cache that was made with swa_full=True can be shifted")
         held = cache.lengths[slot]
         if keep < 0 or discard < 1 or keep + discard > held:
             raise InputError(f"slot {slot} holds {held} positions, not {keep} + {discard}")

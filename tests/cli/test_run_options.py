@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import abi
 from abi.cli import main
 from tests.oracle.architectures import write_case
 from tests.oracle.overlays import CONTROL, LORA, write_control, write_lora
@@ -74,3 +75,16 @@ def test_adapters_and_control_vectors_are_applied(
     ):
         assert main([*BASE, *options]) == 2
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--swa-full"]])
+def test_windows_are_kept_as_asked(monkeypatch: pytest.MonkeyPatch, flags: list[str]) -> None:
+    seen: dict[str, Any] = {}
+
+    def load(source: Any, **options: Any) -> abi.Model:
+        seen.update(options)
+        return abi.load(source)
+
+    monkeypatch.setattr("abi.generate.load", load)
+    assert main(["run", "-n", "1", *flags]) == 0
+    assert seen["swa_full"] is bool(flags)

@@ -118,6 +118,7 @@ def test_tokens_without_embeddings_are_refused() -> None:
         ({"n_ctx": 0}, "n_ctx=0: expected a whole number above 0"),
         ({"n_ctx": "8"}, "n_ctx='8': expected a whole number"),
         ({"n_batch": 1.5}, r"n_batch=1\.5: expected a whole number"),
+        ({"swa_full": 1}, "swa_full=1: expected True or False"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any], words: str) -> None:

@@ -118,9 +118,9 @@ def top_n_sigma(n: float) -> Filter:
         finite = c.logits[c.logits > -np.inf]
         count = np.float32(len(finite))
         apart = (finite - total(finite) / count).astype(np.float64)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # an infinite deviation cuts nothing
             sigma = np.sqrt(total((apart * apart).astype(np.float32)) / count)
-        low = c.logits < c.logits.max() - width * sigma
+            low = c.logits < c.logits.max() - width * sigma
         return Candidates(c.ids, np.where(low, np.float32(-np.inf), c.logits), c.ordered)
 
     return keep

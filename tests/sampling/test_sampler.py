@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -214,6 +214,12 @@ OPTIONS = st.fixed_dictionaries(
     OPTIONS,
     st.sets(st.integers(0, 39), min_size=1),
 )
+@example(
+    np.array([35, -11], np.float32),
+    {"temperature": 0.0, "samplers": ["temperature", "top_n_sigma"], "dynatemp_range": 1.0,
+     "top_n_sigma": 1e-204},
+    {0},
+)  # fmt: skip
 def test_any_options_draw_an_allowed_token(
     logits: npt.NDArray[np.float32], options: dict[str, Any], allowed: set[int]
 ) -> None:

@@ -193,10 +193,11 @@ def _numbers(values: Any, kind: ValueType) -> bytes:
     given = np.asarray(values)
     with np.errstate(over="ignore"):
         stored = given.astype(SCALARS[kind])
-    kept = (
-        given == stored if stored.dtype.kind != "f" else np.isfinite(given) == np.isfinite(stored)
-    )
-    if not np.all(kept):
+    if stored.dtype.kind == "f":
+        kept = np.array_equal(np.isfinite(given), np.isfinite(stored))
+    else:
+        kept = np.array_equal(given, stored)
+    if not kept:
         raise ValueError(f"a value does not fit in {kind.name}")
     return stored.tobytes()
 

@@ -60,20 +60,30 @@ def test_a_prompt_that_was_computed_is_kept_when_the_reader_leaves(tmp_path: Pat
     assert cache.stat().st_size > 1000
 
 
+@pytest.mark.parametrize("ignored", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_quantisation_that_is_told_to_end_leaves_nothing(tmp_path: Path, number: int) -> None:
+def test_a_quantisation_that_is_told_to_end_leaves_nothing(
+    tmp_path: Path, number: int, ignored: bool
+) -> None:
+    """Unless it was started to ignore that, as `nohup` does: then it goes on."""
     source = tmp_path / "in.gguf"
-    write_llama(source, LlamaShape(n_embd=1024, n_ff=4096, n_layer=3, n_head=8))
+    write_llama(source, LlamaShape(n_embd=1024, n_ff=2048, n_layer=2, n_head=8))
     command = [sys.executable, "-m", "abi", "quantize", str(source), str(tmp_path / "out.gguf")]
-    with subprocess.Popen([*command, "Q2_K"], env=ENV, stderr=subprocess.PIPE) as running:
+    before = signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)  # inherited
+    try:
+        running = subprocess.Popen([*command, "Q2_K"], env=ENV, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(number, before)
+    with running:
         end = time.monotonic() + 60
         while not list(tmp_path.glob("out.gguf.*.part")):
             assert running.poll() is None and time.monotonic() < end
             time.sleep(0.01)
         running.send_signal(number)
         _, err = running.communicate(timeout=60)
-    assert (running.returncode, err) == (143, b"")
-    assert [path.name for path in tmp_path.iterdir()] == ["in.gguf"]
+    assert (running.returncode, err) == ((0, b"") if ignored else (143, b""))
+    left = ["in.gguf", "out.gguf"] if ignored else ["in.gguf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
 def test_ctrl_c_while_it_starts_is_130_without_a_traceback() -> None:

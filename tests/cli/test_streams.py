@@ -87,7 +87,11 @@ def test_a_quantisation_that_is_told_to_end_leaves_nothing(
 
 
 def test_ctrl_c_while_it_starts_is_130_without_a_traceback() -> None:
-    """As early as Python itself allows, and later."""
+    """As early as Python itself allows, and later.
+
+    `python -m` dies of the signal itself, which a shell calls 130 too, where it came while the
+    text given to an `exec` ran (dataclasses are made that way): CPython remembers that it did.
+    """
     for delay in (0.06, 0.1, 0.15, 0.25):
         pid, file = pty.fork()
         if not pid:
@@ -107,7 +111,7 @@ def test_ctrl_c_while_it_starts_is_130_without_a_traceback() -> None:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.close(file)
         assert b"Traceback" not in shown
-        assert status == 130
+        assert status in (130, -signal.SIGINT)
 
 
 def test_memory_that_does_not_suffice_is_one_line(

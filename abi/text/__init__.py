@@ -1,0 +1,5 @@
+"""Text for search: what the terms of a text are, whatever its script."""
+
+from abi.text._analyse import analyse
+
+__all__ = ["analyse"]

@@ -5,6 +5,8 @@ accelerator subclasses it and overrides what it does faster; a device accelerato
 every method that makes or takes arrays.
 """
 
+from abi.kernels._graph_space import Scoring, Space
+from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._kv import KV_TYPES, rotation
 from abi.kernels._numpy import NumpyKernels, check_product
 from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
@@ -21,15 +23,19 @@ from abi.kernels._types import (
 )
 
 __all__ = [
+    "ABSENT",
     "KV_TYPES",
     "REGISTRY",
     "Adapter",
     "Array",
     "Candidate",
     "Experts",
+    "Graph",
     "KVLayer",
     "Layer",
     "NumpyKernels",
+    "Scoring",
+    "Space",
     "Span",
     "Spec",
     "Step",

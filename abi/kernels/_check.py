@@ -32,6 +32,11 @@ TOLERANCES: dict[str, float] = {
     "kv": 0.0,
     "kv/f16": 6e-4,
     "kv/q8_0": 5e-3,
+    "distances": 1e-5,
+    "scan": 1e-5,
+    "top_k": 0.0,
+    "adc": 2e-6,
+    "popcount": 0.0,
     "kv/q4_0": 0.126,  # an eighth, for the opposite of the largest value, and the scale's rounding
 }
 

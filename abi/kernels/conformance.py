@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from abi.kernels._check import SIZES, TOLERANCES, Check, compare, normal
 from abi.kernels._check_attention import check_attention, check_cache, check_experts
+from abi.kernels._check_search import check_search
 from abi.kernels._numpy import NumpyKernels
 from abi.quant import CODECS, TYPES, Tensor, encode
 
@@ -52,6 +53,7 @@ def run(kernels: NumpyKernels, *, int8_activations: bool = False) -> list[Check]
         *check_attention(kernels, rng),
         *check_experts(kernels, rng),
         *check_cache(kernels, rng),
+        *check_search(kernels, rng),
     ]
 
 

@@ -1,0 +1,178 @@
+"""Search kernels: scores of vectors, the best of them, and the exact search in one call.
+
+Scores are float32 and larger is nearer: cosine similarity, inner product, minus the squared
+Euclidean distance, minus the number of differing bits. Results are best first, equal scores by
+the lower row, filled up with -1 and -inf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.kernels._graph_space import unit, words
+from abi.kernels._top import Top
+
+__all__ = ["SearchKernels"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Stored = npt.NDArray[Any]  # float32, or uint8 for bits
+
+# Scores of a block. A product is one call of BLAS, whose threads meet at its end: on a machine
+# that is busy otherwise each meeting costs milliseconds, so blocks are few rather than small.
+_SCORES = 1 << 21
+_CACHED = 1 << 18  # bytes of a block of differences
+_DIRECT = 4  # queries up to which differences are taken one by one, without cancellation
+_SLACK = 16  # more candidates than wanted where products stand for differences
+
+
+class SearchKernels:
+    """Scores, the best rows, and codes; Q queries, n rows."""
+
+    def distances(
+        self, queries: Stored, vectors: Stored, metric: str, inverse_norms: F32 | None = None
+    ) -> F32:
+        """Scores of all pairs: `(Q, n)`.
+
+        Parameters
+        ----------
+        queries : (Q, dim) float32, or (Q, dim // 8) uint8 for "hamming"
+        vectors : (n, dim) float32, or (n, dim // 8) uint8
+        metric : {"cosine", "ip", "l2", "hamming"}
+        inverse_norms : (n,) float32, optional
+            For "cosine": one over the length of each row, 0 for none; absent where all are 1.
+        """
+        out = np.empty((len(queries), len(vectors)), np.float32)
+        asked = unit(queries) if metric == "cosine" else queries
+        for start, stop in _blocks(len(vectors), len(queries)):
+            norms = None if inverse_norms is None else inverse_norms[start:stop]
+            out[:, start:stop] = _scores(asked, vectors[start:stop], metric, norms)
+        return out
+
+    def top_k(self, scores: F32, k: int) -> tuple[I64, F32]:
+        """The k largest of each row of `(Q, n)`: rows `(Q, k)` int64 and scores."""
+        top = Top(len(scores), k)
+        top.add(scores, 0)
+        return top.best()
+
+    def scan(
+        self,
+        queries: Stored,
+        vectors: Stored,
+        metric: str,
+        k: int,
+        inverse_norms: F32 | None = None,
+        allow: Mask | None = None,
+    ) -> tuple[I64, F32]:
+        """The exact k nearest rows of each query, of those allowed.
+
+        Parameters
+        ----------
+        queries, vectors, metric, inverse_norms
+            As for `distances`.
+        k : int
+        allow : (n,) bool, optional
+
+        Returns
+        -------
+        rows : (Q, k) int64
+        scores : (Q, k) float32
+        """
+        asked = unit(queries) if metric == "cosine" else queries
+        rough = metric == "l2" and len(queries) > _DIRECT and len(vectors) > 0
+        top = Top(len(queries), k + _SLACK if rough else k)
+        for start, stop in _blocks(len(vectors), len(queries)):
+            mask = None if allow is None else allow[start:stop]
+            if mask is not None and not mask.any():
+                continue
+            norms = None if inverse_norms is None else inverse_norms[start:stop]
+            scores = _scores(asked, vectors[start:stop], metric, norms)
+            if mask is not None:
+                scores[:, ~mask] = -np.inf
+            top.add(scores, start)
+        rows, best = top.best()
+        return _differences(queries, vectors, rows, k) if rough else (rows, best)
+
+    def adc(self, tables: F32, codes: npt.NDArray[np.uint8]) -> F32:
+        """Sums of table entries that product-quantised codes name: `(Q, n)`.
+
+        Parameters
+        ----------
+        tables : (Q, m, ksub) float32
+            What each code of each of the m parts contributes.
+        codes : (n, m) uint8
+        """
+        out = np.zeros((len(tables), len(codes)), np.float32)
+        for part in range(codes.shape[1]):
+            out += tables[:, part].take(codes[:, part], axis=1)
+        return out
+
+    def popcount_distances(
+        self, queries: npt.NDArray[np.uint64], codes: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.int32]:
+        """Differing bits of binary codes: `(Q, w)` and `(n, w)` to `(Q, n)` int32."""
+        out = np.empty((len(queries), len(codes)), np.int32)
+        for i, query in enumerate(queries):
+            np.bitwise_count(codes ^ query).sum(axis=1, dtype=np.int32, out=out[i])
+        return out
+
+
+def _blocks(n: int, n_queries: int) -> Iterator[tuple[int, int]]:
+    step = max(256, _SCORES // max(1, n_queries))
+    return ((start, min(n, start + step)) for start in range(0, n, step))
+
+
+def _scores(queries: Stored, block: Stored, metric: str, inverse_norms: F32 | None) -> F32:
+    """Scores of a block of rows, `(Q, rows)`; queries have norm 1 under "cosine"."""
+    if metric == "hamming":
+        return _bit_scores(queries, block)
+    if metric == "l2" and len(queries) <= _DIRECT:
+        return _direct(queries, block)
+    out = _products(np.asarray(queries, np.float32), block)
+    if metric == "l2":
+        out *= 2
+        out -= np.vecdot(block, block)
+        out -= np.vecdot(queries, queries)[:, None]
+        np.minimum(out, 0, out=out)
+        return out
+    if inverse_norms is not None:
+        out *= inverse_norms
+    return out
+
+
+def _direct(queries: F32, block: F32) -> F32:
+    """Minus squared distances by differences, of a few rows at a time, which stay in the cache."""
+    out = np.empty((len(queries), len(block)), np.float32)
+    step = max(1, _CACHED // (4 * block.shape[1]))
+    for start in range(0, len(block), step):
+        rows = block[start : start + step]
+        for i, query in enumerate(queries):
+            away = rows - query
+            np.negative(np.vecdot(away, away), out=out[i, start : start + step])
+    return out
+
+
+def _products(queries: F32, block: F32) -> F32:
+    out: F32 = (block @ queries[0])[None] if len(queries) == 1 else queries @ block.T
+    return out
+
+
+def _bit_scores(queries: Stored, block: Stored) -> F32:
+    out = np.empty((len(queries), len(block)), np.float32)
+    rows = words(block)
+    for i, query in enumerate(words(queries)):
+        np.negative(np.bitwise_count(rows ^ query).sum(axis=1, dtype=np.float32), out=out[i])
+    return out
+
+
+def _differences(queries: F32, vectors: F32, rows: I64, k: int) -> tuple[I64, F32]:
+    """The best k of some candidates by differences, which do not cancel as products do."""
+    away = vectors.take(np.maximum(rows, 0), axis=0) - queries[:, None]  # (Q, candidates, dim)
+    scores = np.where(rows >= 0, -np.vecdot(away, away), -np.inf).astype(np.float32)
+    order = np.lexsort((rows, -scores), axis=1)[:, :k]
+    return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)

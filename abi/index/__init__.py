@@ -1,0 +1,29 @@
+"""Indexes over rows of flat arrays: they know no files, ids or payloads.
+
+A scorer compares (`Vectors`, or codes that stand for them); an index chooses what is compared.
+"""
+
+from abi.index._bm25 import idf
+from abi.index._flat import Flat
+from abi.index._growing_postings import GrowingPostings
+from abi.index._hnsw import HNSW
+from abi.index._hnsw_plan import HNSWStats
+from abi.index._postings import Postings
+from abi.index._protocol import METRICS, Found, Index, Mask, Scorer
+from abi.index._vectors import Vectors, inverse_norms
+
+__all__ = [
+    "HNSW",
+    "METRICS",
+    "Flat",
+    "Found",
+    "GrowingPostings",
+    "HNSWStats",
+    "Index",
+    "Mask",
+    "Postings",
+    "Scorer",
+    "Vectors",
+    "idf",
+    "inverse_norms",
+]

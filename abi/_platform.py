@@ -11,12 +11,16 @@ import io
 import mmap
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 __all__ = [
     "IN_PYODIDE",
+    "Lock",
+    "Worker",
     "available_memory",
     "cache_folder",
     "cpu_count",
@@ -25,6 +29,8 @@ __all__ = [
     "has_sockets",
     "map_file",
     "peak_memory",
+    "process_name",
+    "sync_file",
     "sync_folder",
     "thread_seconds",
     "try_lock",
@@ -32,7 +38,31 @@ __all__ = [
 
 IN_PYODIDE = sys.platform == "emscripten"
 
+Lock = threading.RLock  # importable in Pyodide too, where nobody contends for it
+
 _WASM_HEAP_LIMIT = 4 << 30  # Pyodide is built with MAXIMUM_MEMORY=4GB
+
+
+class Worker:
+    """Runs something beside what goes on; where there are no threads, right away.
+
+    Parameters
+    ----------
+    task : callable
+        It must catch its own errors.
+    """
+
+    def __init__(self, task: Callable[[], None]) -> None:
+        self._thread: threading.Thread | None = None
+        if IN_PYODIDE:
+            task()
+            return
+        self._thread = threading.Thread(target=task, name="abi", daemon=True)
+        self._thread.start()
+
+    def busy(self) -> bool:
+        """Whether it is not done yet."""
+        return self._thread is not None and self._thread.is_alive()
 
 
 def has_blas() -> bool:
@@ -75,6 +105,23 @@ def try_lock(file: IO[bytes]) -> bool:
     except (ImportError, OSError):
         pass
     return True
+
+
+def sync_file(number: int) -> None:
+    """Make what was written to an open file outlast a loss of power.
+
+    Raises
+    ------
+    OSError
+        If the device says that it did not.
+    """
+    if sys.platform == "darwin":  # fsync alone leaves it in the disk's own cache
+        import fcntl
+
+        with contextlib.suppress(OSError):  # file systems without it
+            fcntl.fcntl(number, fcntl.F_FULLFSYNC)
+            return
+    getattr(os, "fdatasync", os.fsync)(number)
 
 
 def sync_folder(path: Path) -> None:
@@ -132,6 +179,12 @@ def map_file(file: IO[bytes]) -> memoryview:
         except (OSError, ValueError):
             pass  # an empty file, a pipe, or a file system without mmap
     return memoryview(file.read()).toreadonly()
+
+
+def process_name() -> dict[str, str | int]:
+    """Who this process is, for others that meet its locks."""
+    host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return {"pid": os.getpid(), "host": host, "program": Path(sys.argv[0] or "python").name}
 
 
 def describe() -> dict[str, str]:

@@ -7,6 +7,8 @@
     |  |- ContextLengthError             more tokens than the context window holds
     |  `- NotPulledError (FileNotFoundError)  a model's name that the cache does not hold
     |- DownloadError (OSError)           a file could not be fetched, or not kept
+    |- LockedError (OSError)             a database that another process writes to
+    |- StorageError (OSError)            a database that can no longer be written to
     |- KernelError (RuntimeError)        a kernel set that was asked for cannot be used
     |- MissingExtraError (ImportError)   an optional dependency is not installed
     `- Cancelled                         the caller's cancel check asked to stop
@@ -20,12 +22,15 @@ __all__ = [
     "AbiError",
     "Cancelled",
     "ContextLengthError",
+    "DamageWarning",
     "DownloadError",
     "FormatError",
     "InputError",
     "KernelError",
+    "LockedError",
     "MissingExtraError",
     "NotPulledError",
+    "StorageError",
     "UnsupportedError",
 ]
 
@@ -101,6 +106,14 @@ class DownloadError(AbiError, OSError):
     """A file could not be fetched, or could not be kept; nothing broken lies in its place."""
 
 
+class LockedError(AbiError, OSError):
+    """A database that another process, or another part of this one, has open for writing."""
+
+
+class StorageError(AbiError, OSError):
+    """A database whose files could not be written; what was acknowledged before is kept."""
+
+
 class KernelError(AbiError, RuntimeError):
     """A kernel set that was asked for by name cannot be used here."""
 
@@ -111,3 +124,7 @@ class MissingExtraError(AbiError, ImportError):
 
 class Cancelled(AbiError):  # noqa: N818 - asked for, so no error of anyone
     """The caller's cancel check returned true; the work done so far is kept."""
+
+
+class DamageWarning(UserWarning):
+    """Part of a database could not be read back; the message says what, and what is lost."""

@@ -1,0 +1,267 @@
+"""Reading a collection: the same calls on the collection itself and on a snapshot of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.errors import InputError
+from abi.kernels import select
+from abi.store._batch import check_vectors
+from abi.store._config import CollectionConfig, VectorConfig
+from abi.store._hit import Hit, Point
+from abi.store._ids import Id, check_ids
+from abi.store._pack import Array
+from abi.store._part import View
+from abi.store.filter import parse
+from abi.store.payload import decode
+from abi.store.search import Found, fuse, lexical, nearest, shown_scores
+
+__all__ = ["Reads"]
+
+I64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+_DEEP = 4  # times k that each half of a hybrid search looks for
+_MAX_K = 1 << 20
+_PAGE = 1000
+
+
+class Reads:
+    """What can be asked of a collection. Every call sees one state, whatever is written."""
+
+    def _state(self) -> tuple[CollectionConfig, tuple[View, ...]]:
+        """Settings, and all rows as they are to be read."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def count(self, filter: Mapping[str, Any] | None = None) -> int:
+        """Points that match a filter; all without one.
+
+        Raises
+        ------
+        InputError
+            If the filter is none.
+        """
+        _, views = self._state()
+        return sum(
+            _count(view, mask) for view, mask in zip(views, _masks(views, filter), strict=True)
+        )
+
+    def get(self, ids: Sequence[Id], *, with_vectors: bool = False) -> list[Point]:
+        """The points of some ids, in their order; ids that are not there are left out.
+
+        Parameters
+        ----------
+        ids : sequence of str or int
+        with_vectors : bool
+            Also give the vectors, as they were stored.
+
+        Raises
+        ------
+        InputError
+            If an id cannot be one, or is there twice.
+        """
+        config, views = self._state()
+        wanted = check_ids(ids)
+        view, row = np.full(len(wanted), -1), np.full(len(wanted), -1)
+        for number, one in enumerate(views):
+            rows = one.part.find(wanted, one)
+            view[rows >= 0], row[rows >= 0] = number, rows[rows >= 0]
+        there = row >= 0
+        found = Found(view[there], row[there], np.zeros(int(there.sum()), np.float32))
+        return _points(config, views, found, with_vectors)
+
+    def __contains__(self, id: object) -> bool:
+        return bool(self.get([id]))  # type: ignore[list-item]
+
+    def points(
+        self, filter: Mapping[str, Any] | None = None, *, with_vectors: bool = False
+    ) -> Iterator[Point]:
+        """All points that match a filter, of the state when this was called.
+
+        Raises
+        ------
+        InputError
+            If the filter is none.
+        """
+        config, views = self._state()
+        return _all_points(config, views, _masks(views, filter), with_vectors)
+
+    def search(
+        self,
+        vector: Any = None,
+        k: int = 10,
+        *,
+        text: str | None = None,
+        filter: Mapping[str, Any] | None = None,
+        using: str = "",
+        threshold: float | None = None,
+        fusion: str = "rrf",
+        weights: Sequence[float] | None = None,
+        with_vectors: bool = False,
+    ) -> list[Hit]:
+        """The points nearest to a vector, best for a text, or both.
+
+        Parameters
+        ----------
+        vector : (dim,) array, optional
+        k : int
+            Hits wanted; as many as match are given where those are fewer.
+        text : str, optional
+            Words to look for (BM25). With a vector too, both results are fused.
+        filter : dict, optional
+            See `abi.store.filter`.
+        using : str
+            Name of the vector to compare, where points have several.
+        threshold : float, optional
+            Leave out hits that are worse: a smallest score, or for "l2" and "hamming" a largest
+            distance.
+        fusion : {"rrf", "weighted"}
+        weights : (2,) floats, optional
+            Of the vector's and of the text's result.
+        with_vectors : bool
+
+        Raises
+        ------
+        InputError
+            If there is neither a vector nor a text, or an argument cannot be.
+        """
+        if text is None:
+            if vector is None:
+                raise InputError("search: give vector=, text= or both")
+            (hits,) = self.search_batch(
+                [vector], k, filter=filter, using=using, threshold=threshold,
+                with_vectors=with_vectors,
+            )  # fmt: skip
+            return hits
+        config, views = self._state()
+        _check_k(k)
+        masks = _masks(views, filter)
+        deep = k if vector is None else _DEEP * k
+        found = lexical(views, masks, text, deep)
+        if vector is not None:
+            settings = _settings(config, using)
+            query = check_vectors([vector], settings, "vector")
+            (near,) = nearest(select(), views, masks, using, settings, query, deep)
+            found = fuse([near, found], k, fusion, weights)
+        if threshold is not None:
+            found = found.take(found.score >= threshold)
+        return _hits(config, views, found, found.score.tolist(), with_vectors)
+
+    def search_batch(
+        self,
+        vectors: Any,
+        k: int = 10,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        using: str = "",
+        threshold: float | None = None,
+        with_vectors: bool = False,
+    ) -> list[list[Hit]]:
+        """`search` for many vectors at once, `(q, dim)`; faster than one by one."""
+        config, views = self._state()
+        _check_k(k)
+        settings = _settings(config, using)
+        queries = check_vectors(vectors, settings, "vectors" if len(vectors) != 1 else "vector")
+        masks = _masks(views, filter)
+        results = nearest(select(), views, masks, using, settings, queries, k)
+        answers = []
+        for found in results:
+            scores = shown_scores(settings.metric, found.score)
+            if threshold is not None:
+                larger = settings.metric in ("cosine", "ip")
+                keep = scores >= threshold if larger else scores <= threshold
+                found, scores = found.take(keep), scores[keep]
+            answers.append(_hits(config, views, found, scores.tolist(), with_vectors))
+        return answers
+
+
+def _masks(views: Sequence[View], filter: Mapping[str, Any] | None) -> list[Bool | None]:
+    """For each view the rows that are alive and match; None for all."""
+    if filter is None:
+        return [view.alive for view in views]
+    parsed = parse(filter)
+    return [_both(view.part.matching(parsed, view.n), view.alive) for view in views]
+
+
+def _both(mask: Bool, alive: Bool | None) -> Bool:
+    return mask if alive is None else mask & alive
+
+
+def _count(view: View, mask: Bool | None) -> int:
+    return view.n if mask is None else int(np.count_nonzero(mask))
+
+
+def _check_k(k: object) -> None:
+    if type(k) is not int or not 1 <= k <= _MAX_K:
+        raise InputError(f"k={k!r}: expected an integer from 1 to {_MAX_K}")
+
+
+def _settings(config: CollectionConfig, using: str) -> VectorConfig:
+    if using not in config.vectors:
+        names = ", ".join(map(repr, config.vectors)) or "no vectors at all"
+        raise InputError(f"using={using!r}: this collection has {names}")
+    return config.vectors[using]
+
+
+def _hits(
+    config: CollectionConfig,
+    views: Sequence[View],
+    found: Found,
+    scores: list[float],
+    with_vectors: bool,
+) -> list[Hit]:
+    points = _points(config, views, found, with_vectors)
+    return [
+        Hit(point.id, score, point.payload, point.text, point.vectors)
+        for point, score in zip(points, scores, strict=True)
+    ]
+
+
+def _points(
+    config: CollectionConfig, views: Sequence[View], found: Found, with_vectors: bool
+) -> list[Point]:
+    points: dict[int, Point] = {}
+    for number in np.unique(found.view).tolist():
+        at = np.flatnonzero(found.view == number)
+        made = _points_of(config, views[number], found.row[at], with_vectors)
+        points.update(zip(at.tolist(), made, strict=True))
+    return [points[i] for i in range(len(found))]
+
+
+def _points_of(config: CollectionConfig, view: View, rows: I64, with_vectors: bool) -> list[Point]:
+    part = view.part
+    vectors = _vectors(config, view, rows) if with_vectors else [None] * len(rows)
+    data = zip(part.ids(rows), part.payloads(rows), part.texts(rows), vectors, strict=True)
+    return [
+        Point(id_, decode(p) if p else None, t.decode() if t else None, v) for id_, p, t, v in data
+    ]
+
+
+def _vectors(config: CollectionConfig, view: View, rows: I64) -> list[dict[str, Array] | None]:
+    found: list[dict[str, Array]] = [{} for _ in rows]
+    for name in config.vectors:
+        matrix = view.part.matrix(name, view.n)
+        if matrix is not None:
+            for vectors, place in zip(found, matrix.places(rows).tolist(), strict=True):
+                if place >= 0:
+                    vectors[name] = matrix.data[place].copy()
+    return list(found)
+
+
+def _all_points(
+    config: CollectionConfig,
+    views: Sequence[View],
+    masks: Sequence[Bool | None],
+    with_vectors: bool,
+) -> Iterator[Point]:
+    for view, mask in zip(views, masks, strict=True):
+        rows = np.arange(view.n) if mask is None else np.flatnonzero(mask)
+        for start in range(0, len(rows), _PAGE):
+            yield from _points_of(config, view, rows[start : start + _PAGE], with_vectors)

@@ -1,0 +1,182 @@
+"""A segment: rows that never change any more, in one file that is read in place.
+
+Arrays of its pack, n rows; what no row has is left out:
+
+    ids/...                        see `IdTable`
+    commit/code (n,), commit/sequence, commit/time (c,) uint64     who wrote each row, and when
+    payload/data, payload/offsets                                  JSON, see `Blobs`
+    column/...                                                     payload columns
+    text/data, text/offsets                                        UTF-8
+    posting/...                                                    terms of the texts
+    v<i>/data (m, width), v<i>/rows (m,), v<i>/inverse_norms (m,)  vector i of meta["vectors"]
+
+Deletions are a pack of their own beside it, as are indexes: those can be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.errors import FormatError
+from abi.index import Postings
+from abi.store._blobs import Blobs
+from abi.store._config import CollectionConfig
+from abi.store._ids import Id, IdTable
+from abi.store._pack import Array, Pack
+from abi.store._part import Matrix, View
+from abi.store.files import Files
+from abi.store.filter import Filter
+from abi.store.payload import Columns, decode
+
+__all__ = ["Segment"]
+
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+
+
+class Segment:
+    """A segment file, open to read. Opening reads its directory alone.
+
+    Parameters
+    ----------
+    files : Files
+    name : str
+    config : CollectionConfig
+        Of its collection.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    FormatError
+        If it is damaged or none of this collection.
+    """
+
+    def __init__(self, files: Files, name: str, config: CollectionConfig) -> None:
+        self.name = name
+        self._file = files.open(name)
+        self.pack = Pack(self._file.view(), f"{files.name}/{name}")
+        self._config = config
+        rows, vectors = self.pack.meta.get("rows"), self.pack.meta.get("vectors")
+        if type(rows) is not int or rows < 0 or not isinstance(vectors, list):
+            raise FormatError("no segment", source=self.pack.source)
+        self._n, self._vectors = rows, vectors
+
+    def __len__(self) -> int:
+        return self._n
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def find(self, ids: Sequence[Id], view: View | None = None) -> I64:
+        """The row of each id, or -1; where a view is given, if it is alive there."""
+        return self._ids.find(ids, None if view is None else view.alive)
+
+    def ids(self, rows: I64) -> list[Id]:
+        """Ids of rows."""
+        return self._ids.take(rows)
+
+    def payloads(self, rows: I64) -> list[bytes]:
+        """Payloads of rows, as JSON; empty where there is none."""
+        return self._payloads.take(rows) if self._payloads is not None else [b""] * len(rows)
+
+    def texts(self, rows: I64) -> list[bytes]:
+        """Texts of rows, UTF-8; empty where there is none."""
+        return self._texts.take(rows) if self._texts is not None else [b""] * len(rows)
+
+    def commits(self, rows: I64) -> tuple[U64, U64]:
+        """Sequences and times of the commits that wrote rows."""
+        code, sequences, times = self._commits
+        some = code[rows]
+        return sequences[some], times[some]
+
+    def matrix(self, name: str, n: int) -> Matrix | None:
+        """A vector of its rows; None where none of them has it."""
+        assert n == self._n
+        if name not in self._matrices:
+            self._matrices[name] = self._matrix(name) if name in self._vectors else None
+        return self._matrices[name]
+
+    def matching(self, filter: Filter, n: int) -> npt.NDArray[np.bool_]:
+        """Which rows match a filter."""
+        assert n == self._n
+        return filter.mask(self.columns, self._payload_at)
+
+    def _payload_at(self, row: int) -> dict[str, Any]:
+        (item,) = self.payloads(np.array([row]))
+        return decode(item) if item else {}
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Columns of its payloads."""
+        return Columns.from_arrays(self.pack.group("column/"), self._n)
+
+    @cached_property
+    def postings(self) -> Postings | None:
+        """Terms of its texts; None where there are no texts."""
+        arrays = self.pack.group("posting/")
+        return Postings.from_arrays(arrays) if arrays else None
+
+    @cached_property
+    def _ids(self) -> IdTable:
+        return IdTable(self.pack.group("ids/"), self._n, self.pack.source)
+
+    @cached_property
+    def _payloads(self) -> Blobs | None:
+        return self._blobs("payload")
+
+    @cached_property
+    def _texts(self) -> Blobs | None:
+        return self._blobs("text")
+
+    @cached_property
+    def _commits(self) -> tuple[Array, U64, U64]:
+        code = self._typed("commit/code", "u", (self._n,))
+        sequences = self.pack.array("commit/sequence")
+        times = self._typed("commit/time", "u", sequences.shape)
+        if len(code) and int(code.max()) >= len(sequences):
+            raise FormatError("a commit that is not", field="commit", source=self.pack.source)
+        return code, sequences.astype(np.uint64), times.astype(np.uint64)
+
+    @cached_property
+    def _matrices(self) -> dict[str, Matrix | None]:
+        return {}
+
+    def _matrix(self, name: str) -> Matrix:
+        """In place, and unchecked: `Database.check` compares the checksums of vectors."""
+        prefix = f"v{self._vectors.index(name)}/"
+        settings = self._config.vectors[name]
+        data = self.pack.array(f"{prefix}data", check=False)
+        m = len(data)
+        if data.shape != (m, settings.width) or data.dtype != settings.dtype:
+            got = f"{data.dtype} {data.shape}"
+            raise FormatError(f"{got}, not of this collection", field=name, source=self.pack.source)
+        rows = norms = None
+        if f"{prefix}rows" in self.pack:
+            rows = self._typed(f"{prefix}rows", "u", (m,)).astype(np.int64)
+            if m and (rows[-1] >= self._n or np.any(rows[1:] <= rows[:-1])):
+                raise FormatError("rows that are not", field=name, source=self.pack.source)
+        elif m != self._n:
+            raise FormatError(f"{m} rows of {self._n}", field=name, source=self.pack.source)
+        if f"{prefix}inverse_norms" in self.pack:
+            norms = self._typed(f"{prefix}inverse_norms", "f", (m,))
+        return Matrix(data, rows, norms)
+
+    def _blobs(self, name: str) -> Blobs | None:
+        if f"{name}/data" not in self.pack:
+            return None
+        data, offsets = self.pack.array(f"{name}/data"), self.pack.array(f"{name}/offsets")
+        return Blobs.checked(data, offsets, self._n, f"{self.pack.source}, {name}")
+
+    def _typed(self, name: str, kind: str, shape: tuple[int, ...]) -> Array:
+        array = self.pack.array(name)
+        if array.dtype.kind != kind or array.shape != shape:
+            got = f"{array.dtype} {array.shape}"
+            raise FormatError(f"{got}, expected {shape}", field=name, source=self.pack.source)
+        return array

@@ -1,0 +1,8 @@
+"""Searching the views of a collection: by vector, by text, and both joined."""
+
+from abi.store.search._found import Found, merge
+from abi.store.search._fusion import FUSIONS, fuse
+from abi.store.search._lexical import lexical
+from abi.store.search._nearest import nearest, shown_scores
+
+__all__ = ["FUSIONS", "Found", "fuse", "lexical", "merge", "nearest", "shown_scores"]

@@ -1,0 +1,93 @@
+"""Payloads as bytes: what JSON keeps comes back as it was, all else is refused with its path."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from abi.errors import FormatError, InputError
+from abi.store.payload import MAX_DEPTH, decode, encode
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    TEXT,
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.dictionaries(TEXT, VALUES, max_size=4))
+def test_what_is_kept_comes_back(payload: dict[str, Any]) -> None:
+    back = decode(encode(payload, "payload"))
+    assert back == payload
+    assert repr(back) == repr(payload)  # the types too
+
+
+def deep(n: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(n - 1):
+        value = {"a": value}
+    return value
+
+
+def test_depth_has_a_limit() -> None:
+    assert decode(encode(deep(MAX_DEPTH), "p")) == deep(MAX_DEPTH)
+    for n in (MAX_DEPTH + 1, 100_000):
+        with pytest.raises(InputError, match="nested more than 32 deep"):
+            encode(deep(n), "p")
+    assert encode({"a": [[]] * 40}, "p")  # wide is not deep
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ([1], "p: got list; expected a dict"),
+        (None, "p: got NoneType; expected a dict"),
+        ({"a": {1, 2}}, "p.a: got set; expected a list"),
+        ({"a": {"b": [0, (1, 2)]}}, r"p.a.b\[1\]: got tuple; expected a list"),
+        ({1: 2}, r"p: a key is int; expected strings, as str\(key\)"),
+        ({"a": {None: 2}}, "p.a: a key is NoneType"),
+        ({"a": float("nan")}, "p.a: nan; JSON has finite numbers, or None"),
+        ({"a": [float("inf")]}, r"p.a\[0\]: inf; JSON has"),
+        ({"a": b"x"}, "p.a: got bytes; expected str, int, float, bool, None, list or dict"),
+        ({"a": np.float32(1)}, "p.a: got float32"),
+        ({"a": datetime.datetime(2020, 1, 1)}, r"p.a: got datetime; expected value.isoformat\(\)"),
+        ({"a": "\ud800"}, "p.a: '\\\\ud800' has a lone surrogate"),
+        ({"\udfff": 1}, "p: '\\\\udfff' has a lone surrogate"),
+    ],
+)
+def test_what_json_has_not_is_refused(payload: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        encode(payload, "p")
+
+
+def test_a_payload_that_holds_itself_is_refused() -> None:
+    loop: dict[str, Any] = {}
+    loop["a"] = loop
+    with pytest.raises(InputError, match="nested more than 32 deep"):
+        encode(loop, "p")
+
+
+def test_size_has_a_limit() -> None:
+    assert len(encode({"a": "x" * 92}, "p", 100)) == 100
+    with pytest.raises(InputError, match=r"payloads\[3\]: 101 bytes; expected at most 100"):
+        encode({"a": "x" * 93}, "payloads[3]", 100)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'"a"'])
+def test_bytes_that_are_no_payload_are_refused(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        decode(data)

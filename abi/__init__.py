@@ -6,6 +6,11 @@
     for piece in model.generate("Once upon a time", max_tokens=64):
         print(piece, end="")
 
+    db = abi.open("data/")
+    notes = db.create_collection("notes", dim=384)
+    notes.upsert(ids=[1], vectors=[vector], payloads=[{"year": 2026}], texts=["a note"])
+    hits = notes.search(vector=vector, k=10, filter={"year": {"$gte": 2020}})
+
 Names are loaded when they are first used, so `import abi` costs almost nothing.
 """
 
@@ -19,42 +24,63 @@ if TYPE_CHECKING:
         AbiError,
         Cancelled,
         ContextLengthError,
+        DamageWarning,
         DownloadError,
         FormatError,
         InputError,
         KernelError,
+        LockedError,
         MissingExtraError,
         NotPulledError,
+        StorageError,
         UnsupportedError,
     )
     from abi.generate import Generation, Model, load
+    from abi.store import Collection, Database, Hit, Point, backup, open, restore
     from abi.tokenizer import Tokenizer
 
 __all__ = [
     "AbiError",
     "Cancelled",
+    "Collection",
     "ContextLengthError",
+    "DamageWarning",
+    "Database",
     "DownloadError",
     "FormatError",
     "Generation",
+    "Hit",
     "InputError",
     "KernelError",
+    "LockedError",
     "MissingExtraError",
     "Model",
     "NotPulledError",
+    "Point",
+    "StorageError",
     "Tokenizer",
     "UnsupportedError",
     "__version__",
+    "backup",
     "load",
+    "open",
+    "restore",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Collection": "abi.store",
+    "Database": "abi.store",
     "Generation": "abi.generate",
+    "Hit": "abi.store",
     "Model": "abi.generate",
+    "Point": "abi.store",
     "Tokenizer": "abi.tokenizer",
+    "backup": "abi.store",
     "load": "abi.generate",
+    "open": "abi.store",
+    "restore": "abi.store",
 }
 
 

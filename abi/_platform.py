@@ -183,8 +183,10 @@ def map_file(file: IO[bytes]) -> memoryview:
 
 def process_name() -> dict[str, str | int]:
     """Who this process is, for others that meet its locks."""
-    host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
-    return {"pid": os.getpid(), "host": host, "program": Path(sys.argv[0] or "python").name}
+    import platform
+
+    program = Path(sys.argv[0] or "python").name
+    return {"pid": os.getpid(), "host": platform.node(), "program": program}
 
 
 def describe() -> dict[str, str]:

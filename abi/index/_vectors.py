@@ -97,6 +97,11 @@ class Vectors:
         """The best k of all rows, or of those allowed, `(n,)` bool."""
         return self.kernels.scan(prepared, self.data, self.metric, k, self.inverse_norms, allow)
 
+    def first(self, n: int) -> Vectors:
+        """The first n rows, in place."""
+        norms = None if self.inverse_norms is None else self.inverse_norms[:n]
+        return Vectors(self.data[:n], self.metric, norms, self.kernels)
+
     def take(self, rows: I64) -> Vectors:
         """Some rows, copied."""
         norms = None if self.inverse_norms is None else self.inverse_norms[rows]

@@ -11,8 +11,7 @@ from abi.errors import FormatError, InputError
 __all__ = ["INDEXES", "METRICS", "CollectionConfig", "VectorConfig", "vectors_of"]
 
 METRICS = ("cosine", "ip", "l2", "hamming")
-INDEXES = ("auto", "flat", "hnsw", "ivf", "ivfpq")
-CODES = (None, "int8", "binary")
+INDEXES = ("auto", "flat", "hnsw")
 MAX_DIM = 65_536
 _MAX_NAME_BYTES = 255
 
@@ -26,22 +25,19 @@ class VectorConfig:
     dim : int
         Numbers a vector; for "hamming" bits a vector, a multiple of 8.
     metric : {"cosine", "ip", "l2", "hamming"}
-    index : {"auto", "flat", "hnsw", "ivf", "ivfpq"}
-    codes : {None, "int8", "binary"}
-        What the index compares; hits are scored again by the vectors themselves.
-    recall : float
-        Share of the true neighbours that an approximate search should find, 0.5 to 1.
-    M, ef_construction : int
-        Of HNSW.
+    index : {"auto", "flat", "hnsw"}
+        "flat" compares every vector, "hnsw" walks a graph, "auto" does so where it pays.
+    M, ef_construction, ef : int
+        Of HNSW: neighbours of a vector, candidates that they are chosen from, and the width of a
+        search where it names none.
     """
 
     dim: int
     metric: str = "cosine"
     index: str = "auto"
-    codes: str | None = None
-    recall: float = 0.95
     M: int = 16
     ef_construction: int = 200
+    ef: int = 64
 
     def check(self, where: str) -> VectorConfig:
         """Itself.
@@ -54,17 +50,12 @@ class VectorConfig:
         bits = self.metric == "hamming"
         _one_of(self.metric, METRICS, f"{where}metric")
         _one_of(self.index, INDEXES, f"{where}index")
-        _one_of(self.codes, CODES, f"{where}codes")
         _integer(self.dim, 1, MAX_DIM, f"{where}dim")
         _integer(self.M, 2, 512, f"{where}M")
         _integer(self.ef_construction, 1, 10_000, f"{where}ef_construction")
-        if type(self.recall) not in (int, float) or not 0.5 <= self.recall <= 1:
-            raise InputError(f"{where}recall={self.recall!r}: expected 0.5 to 1")
+        _integer(self.ef, 1, 10_000, f"{where}ef")
         if bits and self.dim % 8:
             raise InputError(f"{where}dim={self.dim}: bits come in bytes; give a multiple of 8")
-        if bits and (self.codes or self.index not in ("auto", "flat", "hnsw")):
-            got = f"index={self.index!r}, codes={self.codes!r}"
-            raise InputError(f'{where}{got}: bits take index="flat" or "hnsw" and no codes')
         return self
 
     @property

@@ -45,6 +45,9 @@ class Database:
         self._engine = Engine(files, write=write, durability=durability, history=history, at=at)
         self.problems = self._engine.problems
 
+    def __repr__(self) -> str:
+        return f"Database({self.path!r}, sequence {self.sequence})"
+
     @property
     def path(self) -> str:
         """Where it is."""
@@ -82,7 +85,7 @@ class Database:
             Numbers a vector. Without it and `vectors` the collection holds texts and payloads.
         metric : {"cosine", "ip", "l2", "hamming"}
             "hamming" takes vectors of `dim` bits, packed into bytes.
-        index : {"auto", "flat", "hnsw", "ivf", "ivfpq"}
+        index : {"auto", "flat", "hnsw"}
         vectors : dict of str to int or dict, optional
             Several vectors a point, by name: dimensions, or dicts with "dim" and options.
         max_payload_bytes : int
@@ -90,7 +93,7 @@ class Database:
         exist_ok : bool
             Return the collection that is there, if it was made with the same settings.
         **options
-            codes, recall, M, ef_construction: see `VectorConfig`.
+            M, ef_construction, ef: see `VectorConfig`.
 
         Raises
         ------

@@ -104,6 +104,17 @@ class Manifest:
         entries = [s for c in self.collections for s in c.segments]
         return {name for entry in entries for name in entry.files()}
 
+    def with_segment(self, segment: SegmentEntry) -> Manifest:
+        """With a segment in the place of the one of its name, and the next file's number used."""
+        collections = tuple(
+            replace(
+                entry,
+                segments=tuple(segment if s.name == segment.name else s for s in entry.segments),
+            )
+            for entry in self.collections
+        )
+        return replace(self, collections=collections, next_file=self.next_file + 1)
+
     def write(self, files: Files) -> Manifest:
         """Write it as the one that holds, with the next number; return it so numbered."""
         numbered = replace(self, number=self.number + 1)

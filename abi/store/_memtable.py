@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import GrowingPostings, inverse_norms
+from abi.index import HNSW, GrowingPostings, inverse_norms
+from abi.kernels import NumpyKernels
 from abi.store._batch import Batch
 from abi.store._blobs import Blobs
 from abi.store._config import CollectionConfig
@@ -135,6 +136,10 @@ class Memtable:
         terms = [analyse(text.decode()) for text in texts]
         nothing: list[list[str]] = [[]] * behind
         self._postings.add(nothing + terms)
+
+    def index(self, name: str, kernels: NumpyKernels) -> HNSW | None:
+        """None: its rows are compared one and all."""
+        return None
 
     def matrix(self, name: str, n: int) -> Matrix | None:
         """A vector of the first `n` rows; None where none of the rows has one."""

@@ -140,6 +140,10 @@ class Pack:
         """Bytes of all of it."""
         return len(self._data)
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an array, of which nothing is read."""
+        return self._entries[name][1]
+
     def array(self, name: str, *, check: bool = True) -> Array:
         """An array, read-only and in place.
 

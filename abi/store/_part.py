@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import GrowingPostings, Postings
+from abi.index import HNSW, GrowingPostings, Postings, Vectors
+from abi.kernels import NumpyKernels
 from abi.store._ids import Id
 from abi.store._pack import Array
 from abi.store.filter import Filter
@@ -37,6 +38,10 @@ class Matrix:
     data: Array
     rows: Array | None
     inverse_norms: Array | None
+
+    def vectors(self, metric: str, kernels: NumpyKernels) -> Vectors:
+        """To be compared."""
+        return Vectors(self.data, metric, self.inverse_norms, kernels)
 
     def places(self, rows: I64) -> I64:
         """Where in `data` the vectors of rows are, -1 where there is none."""
@@ -72,6 +77,9 @@ class Part(Protocol):
     @property
     def postings(self) -> Postings | GrowingPostings | None:
         """Terms of the texts; None where there are no texts."""
+
+    def index(self, name: str, kernels: NumpyKernels) -> HNSW | None:
+        """The index of a vector, where there is one."""
 
     def matrix(self, name: str, n: int) -> Matrix | None:
         """A vector of the first `n` rows; None where none of the rows has one."""

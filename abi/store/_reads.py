@@ -11,14 +11,13 @@ import numpy.typing as npt
 from abi.errors import InputError
 from abi.kernels import select
 from abi.store._batch import check_vectors
-from abi.store._config import CollectionConfig, VectorConfig
+from abi.store._config import CollectionConfig
 from abi.store._hit import Hit, Point
 from abi.store._ids import Id, check_ids
-from abi.store._pack import Array
 from abi.store._part import View
+from abi.store._points import all_points, hits_of, points_of
 from abi.store.filter import parse
-from abi.store.payload import decode
-from abi.store.search import Found, fuse, lexical, nearest, shown_scores
+from abi.store.search import Found, Near, fuse, lexical, nearest, shown_scores
 
 __all__ = ["Reads"]
 
@@ -27,7 +26,6 @@ Bool = npt.NDArray[np.bool_]
 
 _DEEP = 4  # times k that each half of a hybrid search looks for
 _MAX_K = 1 << 20
-_PAGE = 1000
 
 
 class Reads:
@@ -75,7 +73,7 @@ class Reads:
             view[rows >= 0], row[rows >= 0] = number, rows[rows >= 0]
         there = row >= 0
         found = Found(view[there], row[there], np.zeros(int(there.sum()), np.float32))
-        return _points(config, views, found, with_vectors)
+        return points_of(config, views, found, with_vectors)
 
     def __contains__(self, id: object) -> bool:
         return bool(self.get([id]))  # type: ignore[list-item]
@@ -91,7 +89,7 @@ class Reads:
             If the filter is none.
         """
         config, views = self._state()
-        return _all_points(config, views, _masks(views, filter), with_vectors)
+        return all_points(config, views, _masks(views, filter), with_vectors)
 
     def search(
         self,
@@ -104,6 +102,8 @@ class Reads:
         threshold: float | None = None,
         fusion: str = "rrf",
         weights: Sequence[float] | None = None,
+        exact: bool = False,
+        ef: int | None = None,
         with_vectors: bool = False,
     ) -> list[Hit]:
         """The points nearest to a vector, best for a text, or both.
@@ -125,6 +125,10 @@ class Reads:
         fusion : {"rrf", "weighted"}
         weights : (2,) floats, optional
             Of the vector's and of the text's result.
+        exact : bool
+            Compare every vector, whatever index there is.
+        ef : int, optional
+            Width of a graph's walk: more finds more and takes longer.
         with_vectors : bool
 
         Raises
@@ -136,7 +140,7 @@ class Reads:
             if vector is None:
                 raise InputError("search: give vector=, text= or both")
             (hits,) = self.search_batch(
-                [vector], k, filter=filter, using=using, threshold=threshold,
+                [vector], k, filter=filter, using=using, threshold=threshold, exact=exact, ef=ef,
                 with_vectors=with_vectors,
             )  # fmt: skip
             return hits
@@ -146,13 +150,11 @@ class Reads:
         deep = k if vector is None else _DEEP * k
         found = lexical(views, masks, text, deep)
         if vector is not None:
-            settings = _settings(config, using)
-            query = check_vectors([vector], settings, "vector")
-            (near,) = nearest(select(), views, masks, using, settings, query, deep)
-            found = fuse([near, found], k, fusion, weights)
+            near = _near(config, [vector], deep, using, exact, ef)
+            found = fuse([*nearest(select(), views, masks, near), found], k, fusion, weights)
         if threshold is not None:
             found = found.take(found.score >= threshold)
-        return _hits(config, views, found, found.score.tolist(), with_vectors)
+        return hits_of(config, views, found, found.score.tolist(), with_vectors)
 
     def search_batch(
         self,
@@ -162,23 +164,23 @@ class Reads:
         filter: Mapping[str, Any] | None = None,
         using: str = "",
         threshold: float | None = None,
+        exact: bool = False,
+        ef: int | None = None,
         with_vectors: bool = False,
     ) -> list[list[Hit]]:
         """`search` for many vectors at once, `(q, dim)`; faster than one by one."""
         config, views = self._state()
         _check_k(k)
-        settings = _settings(config, using)
-        queries = check_vectors(vectors, settings, "vectors" if len(vectors) != 1 else "vector")
-        masks = _masks(views, filter)
-        results = nearest(select(), views, masks, using, settings, queries, k)
+        near = _near(config, vectors, k, using, exact, ef)
+        metric = near.settings.metric
         answers = []
-        for found in results:
-            scores = shown_scores(settings.metric, found.score)
+        for found in nearest(select(), views, _masks(views, filter), near):
+            scores = shown_scores(metric, found.score)
             if threshold is not None:
-                larger = settings.metric in ("cosine", "ip")
+                larger = metric in ("cosine", "ip")
                 keep = scores >= threshold if larger else scores <= threshold
                 found, scores = found.take(keep), scores[keep]
-            answers.append(_hits(config, views, found, scores.tolist(), with_vectors))
+            answers.append(hits_of(config, views, found, scores.tolist(), with_vectors))
         return answers
 
 
@@ -203,65 +205,16 @@ def _check_k(k: object) -> None:
         raise InputError(f"k={k!r}: expected an integer from 1 to {_MAX_K}")
 
 
-def _settings(config: CollectionConfig, using: str) -> VectorConfig:
+def _near(
+    config: CollectionConfig, vectors: Any, k: int, using: str, exact: bool, ef: int | None
+) -> Near:
+    """What a search compares; InputError if it cannot."""
     if using not in config.vectors:
         names = ", ".join(map(repr, config.vectors)) or "no vectors at all"
         raise InputError(f"using={using!r}: this collection has {names}")
-    return config.vectors[using]
-
-
-def _hits(
-    config: CollectionConfig,
-    views: Sequence[View],
-    found: Found,
-    scores: list[float],
-    with_vectors: bool,
-) -> list[Hit]:
-    points = _points(config, views, found, with_vectors)
-    return [
-        Hit(point.id, score, point.payload, point.text, point.vectors)
-        for point, score in zip(points, scores, strict=True)
-    ]
-
-
-def _points(
-    config: CollectionConfig, views: Sequence[View], found: Found, with_vectors: bool
-) -> list[Point]:
-    points: dict[int, Point] = {}
-    for number in np.unique(found.view).tolist():
-        at = np.flatnonzero(found.view == number)
-        made = _points_of(config, views[number], found.row[at], with_vectors)
-        points.update(zip(at.tolist(), made, strict=True))
-    return [points[i] for i in range(len(found))]
-
-
-def _points_of(config: CollectionConfig, view: View, rows: I64, with_vectors: bool) -> list[Point]:
-    part = view.part
-    vectors = _vectors(config, view, rows) if with_vectors else [None] * len(rows)
-    data = zip(part.ids(rows), part.payloads(rows), part.texts(rows), vectors, strict=True)
-    return [
-        Point(id_, decode(p) if p else None, t.decode() if t else None, v) for id_, p, t, v in data
-    ]
-
-
-def _vectors(config: CollectionConfig, view: View, rows: I64) -> list[dict[str, Array] | None]:
-    found: list[dict[str, Array]] = [{} for _ in rows]
-    for name in config.vectors:
-        matrix = view.part.matrix(name, view.n)
-        if matrix is not None:
-            for vectors, place in zip(found, matrix.places(rows).tolist(), strict=True):
-                if place >= 0:
-                    vectors[name] = matrix.data[place].copy()
-    return list(found)
-
-
-def _all_points(
-    config: CollectionConfig,
-    views: Sequence[View],
-    masks: Sequence[Bool | None],
-    with_vectors: bool,
-) -> Iterator[Point]:
-    for view, mask in zip(views, masks, strict=True):
-        rows = np.arange(view.n) if mask is None else np.flatnonzero(mask)
-        for start in range(0, len(rows), _PAGE):
-            yield from _points_of(config, view, rows[start : start + _PAGE], with_vectors)
+    if ef is not None and (type(ef) is not int or not 1 <= ef <= _MAX_K):
+        raise InputError(f"ef={ef!r}: expected an integer from 1 to {_MAX_K}")
+    settings = config.vectors[using]
+    single = isinstance(vectors, list) and len(vectors) == 1
+    queries = check_vectors(vectors, settings, "vector" if single else "vectors")
+    return Near(using, settings, queries, k, exact, ef)

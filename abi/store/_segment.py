@@ -15,15 +15,17 @@ Deletions are a pack of their own beside it, as are indexes: those can be made a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import FormatError
-from abi.index import Postings
+from abi.errors import DamageWarning, FormatError
+from abi.index import HNSW, Postings, Vectors
+from abi.kernels import NumpyKernels
 from abi.store._blobs import Blobs
 from abi.store._config import CollectionConfig
 from abi.store._ids import Id, IdTable
@@ -48,6 +50,8 @@ class Segment:
     name : str
     config : CollectionConfig
         Of its collection.
+    indexes : dict of str to str, optional
+        The index file of each vector that has one.
 
     Raises
     ------
@@ -57,8 +61,16 @@ class Segment:
         If it is damaged or none of this collection.
     """
 
-    def __init__(self, files: Files, name: str, config: CollectionConfig) -> None:
-        self.name = name
+    def __init__(
+        self,
+        files: Files,
+        name: str,
+        config: CollectionConfig,
+        indexes: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self._files = name, files
+        self.indexes = dict(indexes or {})  # files, by vector
+        self._opened: dict[str, HNSW] = {}
         self._file = files.open(name)
         self.pack = Pack(self._file.view(), f"{files.name}/{name}")
         self._config = config
@@ -111,6 +123,33 @@ class Segment:
     def _payload_at(self, row: int) -> dict[str, Any]:
         (item,) = self.payloads(np.array([row]))
         return decode(item) if item else {}
+
+    def count(self, name: str) -> int:
+        """How many of its rows have a vector, by the directory alone."""
+        if name not in self._vectors:
+            return 0
+        prefix = f"v{self._vectors.index(name)}/data"
+        return self.pack.shape(prefix)[0] if prefix in self.pack else 0
+
+    def vectors(self, name: str, kernels: NumpyKernels) -> Vectors | None:
+        """A vector of its rows, to be compared; None where none of them has it."""
+        matrix = self.matrix(name, self._n)
+        metric = self._config.vectors[name].metric
+        return None if matrix is None else matrix.vectors(metric, kernels)
+
+    def index(self, name: str, kernels: NumpyKernels) -> HNSW | None:
+        """The index of a vector; None where there is none, or its file cannot be read."""
+        if name in self.indexes and name not in self._opened:
+            vectors = self.vectors(name, kernels)
+            assert vectors is not None
+            try:
+                pack = Pack(self._files.open(self.indexes[name]).view(), self.indexes[name])
+                self._opened[name] = HNSW.from_arrays(pack.group(""), vectors, kernels)
+            except (OSError, FormatError) as error:
+                message = f"{self._files.name}: index: {error}; it is made again from the vectors"
+                warnings.warn(message, DamageWarning, stacklevel=2)
+                del self.indexes[name]
+        return self._opened.get(name)
 
     @cached_property
     def columns(self) -> Columns:

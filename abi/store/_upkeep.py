@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from abi._platform import Worker
 from abi.errors import AbiError, DamageWarning, StorageError
+from abi.index import HNSW
+from abi.kernels import select
 from abi.store._check import check_files, check_state
 from abi.store._checkpoint import Checkpoint, clean, write_checkpoint
 from abi.store._commits import Collections
 from abi.store._compaction import choose, merge
 from abi.store._core import Core
+from abi.store._indexing import build_index, missing_index
 from abi.store._info import collection_info, sizes
 from abi.store._moment import show_time
+from abi.store._segment import Segment
+from abi.store._segment_writer import write_pack
 from abi.store._state import CollectionState, LiveSegment
 
 __all__ = ["Upkeep"]
@@ -76,18 +82,62 @@ class Upkeep(Core):
                 dead = any(live.written for live in state.segments)
                 if len(state.segments) > 1 or dead:
                     self._merge(state, state.segments)
+        self.tidy()
 
     def tidy(self) -> None:
-        """Merge segments until there is nothing that should be, or it is closed."""
-        with self._tidying:
-            while not self.closing and (found := self._to_merge()):
-                self._merge(*found)
+        """Merge segments and make indexes until all is as it should be, or it is closed."""
+        while not self.closing:
+            with self._tidying:
+                while not self.closing and (found := self._to_merge()):
+                    self._merge(*found)
+                missing = self._to_index()
+            if missing is None:
+                return
+            self._index(*missing)
 
     def _to_merge(self) -> tuple[CollectionState, list[LiveSegment]] | None:
         for state in self.collections.present():
             if chosen := choose(state):
                 return state, chosen
         return None
+
+    def _to_index(self) -> tuple[CollectionState, LiveSegment, str] | None:
+        for state in self.collections.present():
+            if found := missing_index(state):
+                return state, *found
+        return None
+
+    def _index(self, state: CollectionState, live: LiveSegment, name: str) -> None:
+        """Make an index, beside commits and checkpoints, and let it take effect."""
+        segment = live.segment
+        vectors = segment.vectors(name, select())
+        assert vectors is not None
+
+        def stop() -> bool:
+            return self.closing or all(live.segment is not segment for live in state.segments)
+
+        index = build_index(vectors, state.entry.config.vectors[name], stop)
+        with self._tidying:
+            if index is not None and not stop():
+                self._publish_index(state, segment, name, index)
+
+    def _publish_index(
+        self, state: CollectionState, segment: Segment, name: str, index: HNSW
+    ) -> None:
+        live = next(live for live in state.segments if live.segment is segment)
+        file = f"c{state.entry.number}-{self.manifest.next_file:08d}-index"
+        meta: dict[str, object] = {"kind": "index", "segment": segment.name, "vector": name}
+        entry = replace(live.entry, indexes={**segment.indexes, name: file})
+        try:
+            write_pack(self.files, file, meta, index.arrays())
+            with self._writing:
+                manifest = self.manifest.with_segment(entry).write(self.files)
+                with self._state:
+                    self.manifest, live.entry = manifest, entry
+                    segment.indexes[name] = file
+        except OSError as error:
+            raise self._storage_error("searches go on without an index", error) from error
+        clean(self.files, manifest, [])
 
     def _merge(self, state: CollectionState, chosen: list[LiveSegment]) -> None:
         try:

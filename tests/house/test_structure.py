@@ -123,4 +123,4 @@ def _is_sys(node: ast.expr) -> bool:
 @pytest.mark.parametrize("banned", ["threading", "socket", "fcntl", "multiprocessing", "pickle"])
 def test_the_core_does_without(banned: str) -> None:
     users = {p.name for p in ROOT.rglob("*.py") if f"import {banned}" in p.read_text()}
-    assert users <= ({"_platform.py"} if banned == "fcntl" else set())
+    assert users <= ({"_platform.py"} if banned in ("fcntl", "threading") else set())

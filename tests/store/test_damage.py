@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -84,9 +85,10 @@ def test_a_damaged_log_is_set_aside_and_what_it_held_is_kept() -> None:
     files.contents[name][len(data) // 2] ^= 1
     db, told = opened(files)
     assert len(told) == 1
-    assert told == [
-        f":memory:/{name}: commit 3 is lost; :memory:/{name}: bytes 880 to 1456 are damaged"
-    ]
+    where = f":memory:/{name}"
+    assert re.fullmatch(
+        rf"{where}: commit 3 is lost; {where}: bytes \d+ to \d+ are damaged", told[0]
+    )
     found = read(db)
     assert bytes(files.contents[f"damaged-{name}"])[: len(data) // 2] == data[: len(data) // 2]
     db.close()

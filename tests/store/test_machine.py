@@ -6,11 +6,12 @@ import os
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from abi.store import Database
+from abi.store import Database, _indexing
 from abi.store._moment import Moment
 from abi.store._recovery import recover
 from abi.store._restore import restore_files
@@ -38,9 +39,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.model = Model()
         self.past: dict[int, Model] = {}
 
+    index = "flat"
+
     @initialize()
     def create(self) -> None:
-        self.db.create_collection(NAME, dim=DIM)
+        self.db.create_collection(NAME, dim=DIM, index=self.index)
         self.remember()
 
     def remember(self) -> None:
@@ -129,10 +132,24 @@ class StoreMachine(RuleBasedStateMachine):
             check_same(self.db[NAME], self.model)
 
 
+class IndexedMachine(StoreMachine):
+    """The same with a graph for every segment, however small."""
+
+    index = "hnsw"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(_indexing, "_LEAST", 1)
+
+    def teardown(self) -> None:
+        self._patch.undo()
+
+
+EXAMPLES = int(os.environ.get("ABI_TEST_MACHINES", "100"))
+SETTINGS = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None, derandomize=True)
+
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(
-    max_examples=int(os.environ.get("ABI_TEST_MACHINES", "150")),
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-)
+TestStore.settings = SETTINGS
+TestIndexed = IndexedMachine.TestCase
+TestIndexed.settings = SETTINGS

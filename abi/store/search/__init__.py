@@ -3,6 +3,6 @@
 from abi.store.search._found import Found, merge
 from abi.store.search._fusion import FUSIONS, fuse
 from abi.store.search._lexical import lexical
-from abi.store.search._nearest import nearest, shown_scores
+from abi.store.search._nearest import Near, nearest, shown_scores
 
-__all__ = ["FUSIONS", "Found", "fuse", "lexical", "merge", "nearest", "shown_scores"]
+__all__ = ["FUSIONS", "Found", "Near", "fuse", "lexical", "merge", "nearest", "shown_scores"]

@@ -3,63 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import Vectors
+from abi.index import HNSW, Mask
 from abi.kernels import NumpyKernels
 from abi.store._config import VectorConfig
 from abi.store._pack import Array
 from abi.store._part import Matrix, View
 from abi.store.search._found import Found, merge
 
-__all__ = ["nearest", "shown_scores"]
+__all__ = ["Near", "nearest", "shown_scores"]
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
 
 _FEW = 0.25  # share of a matrix up to which its allowed rows are gathered before the product
 
 
-def nearest(
-    kernels: NumpyKernels,
-    views: Sequence[View],
-    masks: Sequence[Bool | None],
-    name: str,
-    settings: VectorConfig,
-    queries: Array,
-    k: int,
-) -> list[Found]:
-    """The k best rows for each query, of those that masks allow.
+@dataclass(frozen=True)
+class Near:
+    """What to look for, and how.
 
     Parameters
     ----------
-    kernels : NumpyKernels
-    views : sequence of View
-    masks : sequence of (n,) bool or None
-        For each view, the rows that may be found; None for all.
     name, settings
-        The vector.
+        The vector that is compared.
     queries : (q, width)
     k : int
-
-    Returns
-    -------
-    list of Found
-        One for each query.
+    exact : bool
+        Compare every vector, whatever index there is.
+    ef : int or None
+        Width of a graph's walk; None for that of the settings.
     """
-    found: list[list[Found]] = [[] for _ in queries]
+
+    name: str
+    settings: VectorConfig
+    queries: Array
+    k: int
+    exact: bool = False
+    ef: int | None = None
+
+
+def nearest(
+    kernels: NumpyKernels, views: Sequence[View], masks: Sequence[Mask | None], near: Near
+) -> list[Found]:
+    """The k best rows for each query, of those that masks, `(n,)` for each view, allow."""
+    found: list[list[Found]] = [[] for _ in near.queries]
     for number, (view, mask) in enumerate(zip(views, masks, strict=True)):
-        matrix = view.part.matrix(name, view.n)
+        matrix = view.part.matrix(near.name, view.n)
         if matrix is None:
             continue
-        places, scores = _search(kernels, matrix, mask, settings, queries, k)
+        index = None if near.exact else view.part.index(near.name, kernels)
+        places, scores = _search(kernels, matrix, index, mask, near)
         rows = _rows(matrix, places)
         for i, parts in enumerate(found):
             parts.append(Found.of(number, rows[i], scores[i]))
-    return [merge(parts, k) for parts in found]
+    return [merge(parts, near.k) for parts in found]
 
 
 def shown_scores(metric: str, scores: F32) -> F32:
@@ -70,21 +72,18 @@ def shown_scores(metric: str, scores: F32) -> F32:
 
 
 def _search(
-    kernels: NumpyKernels,
-    matrix: Matrix,
-    mask: Bool | None,
-    settings: VectorConfig,
-    queries: Array,
-    k: int,
+    kernels: NumpyKernels, matrix: Matrix, index: HNSW | None, mask: Mask | None, near: Near
 ) -> tuple[I64, F32]:
-    """The exact search of a matrix: places of its rows, -1 where there are no more."""
+    """The search of a matrix: places of its rows, -1 where there are no more."""
     allow = mask if mask is None or matrix.rows is None else mask[matrix.rows]
-    vectors = Vectors(matrix.data, settings.metric, matrix.inverse_norms, kernels)
+    if index is not None:
+        return index.search(near.queries, near.k, allow, ef=near.ef or near.settings.ef)
+    vectors = matrix.vectors(near.settings.metric, kernels)
     chosen = None
     if allow is not None and np.count_nonzero(allow) <= _FEW * len(vectors):
         chosen = np.flatnonzero(allow)
         vectors, allow = vectors.take(chosen), None
-    places, scores = vectors.top(vectors.prepare(queries), k, allow)
+    places, scores = vectors.top(vectors.prepare(near.queries), near.k, allow)
     if chosen is not None and len(chosen):
         places = np.where(places >= 0, chosen[places], -1)
     return places, scores

@@ -1,5 +1,5 @@
 """Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `fuzz`, `build`, `record`,
-`record_chat`, `oracle`, `schemas`.
+`record_chat`, `oracle`, `schemas`, `store`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ PYTHONS = [
     for line in PROJECT["classifiers"]
     if (match := re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line))
 ]
-FUZZ_TARGETS = ("gguf", "tokenizer", "vocab", "chat", "model", "gbnf", "schema")
+FUZZ_TARGETS = (
+    "gguf", "tokenizer", "vocab", "chat", "model", "gbnf", "schema",
+    "log", "manifest", "segment", "filter",
+)  # fmt: skip
 
 
 @nox.session(python=PYTHONS)
@@ -92,6 +95,16 @@ def schemas(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     session.env["ABI_TEST_SCHEMAS"] = session.posargs[0] if session.posargs else "1000"
     session.run("python", "-m", "pytest", "-s", "tests/grammar/test_proof.py", "-k", "written")
+
+
+@nox.session
+def store(session: nox.Session) -> None:
+    """The database against a dict, at length, and processes killed at 200 random moments."""
+    session.install("-e", ".[test]")
+    session.env["ABI_TEST_KILLS"] = session.posargs[0] if session.posargs else "200"
+    session.env["ABI_TEST_MACHINES"] = "1000"
+    files = ("tests/store/test_kill.py", "tests/store/test_machine.py")
+    session.run("python", "-m", "pytest", *files)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])

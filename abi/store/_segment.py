@@ -75,7 +75,8 @@ class Segment:
         self.pack = Pack(self._file.view(), f"{files.name}/{name}")
         self._config = config
         rows, vectors = self.pack.meta.get("rows"), self.pack.meta.get("vectors")
-        if type(rows) is not int or rows < 0 or not isinstance(vectors, list):
+        written = self.pack.shape("commit/code") if "commit/code" in self.pack else ()
+        if type(rows) is not int or written != (rows,) or not isinstance(vectors, list):
             raise FormatError("no segment", source=self.pack.source)
         self._n, self._vectors = rows, vectors
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions("names", nargs="*", default=[], metavar="NAME", help="what else the action takes")
     actions("--to", metavar="WHEN", help=f"restore: {_WHEN}")
     actions("--at", metavar="WHEN", help="info, list, export: as it was then")
-    actions("--dim", type=int, metavar="N", help="import: make it, with vectors of N numbers")
+    actions(
+        "--dim", type=int, metavar="N", help="import: make it, of N numbers a vector (0: texts)"
+    )
     actions("--metric", default="cosine", help="with --dim: cosine, ip, l2 or hamming")
     add_json(parser)
 
@@ -67,15 +70,16 @@ def _info(args: argparse.Namespace) -> None:
         return
     sequence, when = info["horizon"]
     print(f"{args.folder}: sequence {info['sequence']}, {_size(info['n_bytes'])}")
-    print(f"can go back to sequence {sequence}, {when}")
+    print(f"can go back to {f'sequence {sequence}, {when}' if sequence else 'its beginning'}")
     for name, found in info["collections"].items():
         vectors = ", ".join(
             f"{label + ' ' if label else ''}{v['dim']} x {v['metric']}"
             for label, v in found["vectors"].items()
         )
+        parts = f"{found['segments']} segment{'s' * (found['segments'] != 1)}"
         print(
-            f"{printable(name)}: {found['points']} points, {vectors or 'no vectors'}, "
-            f"{found['segments']} segments, {_size(found['n_bytes'])}"
+            f"{printable(name)}: {found['points']} points, {vectors or 'no vectors'}, {parts}, "
+            f"{_size(found['n_bytes'])}"
         )
 
 
@@ -165,9 +169,13 @@ def _import(args: argparse.Namespace) -> None:
     from abi.store import open
 
     name, file = args.names
+    if file != "-":
+        os.stat(file)  # before a database is made for it
+    if args.dim is None:
+        _check_there(args.folder, name)
     with open(args.folder) as db:
         if args.dim is not None:
-            db.create_collection(name, args.dim, args.metric, exist_ok=True)
+            db.create_collection(name, args.dim or None, args.metric, exist_ok=True)
         collection = db[name]
         count = 0
         for batch in _batches(file):
@@ -177,6 +185,16 @@ def _import(args: argparse.Namespace) -> None:
         print_json({"points": count})
         return
     print(f"{printable(name)}: {count} points read")
+
+
+def _check_there(folder: str, name: str) -> None:
+    from abi.store import open
+
+    if os.path.isdir(folder):
+        with open(folder, "r") as db:
+            if name in db:
+                return
+    raise InputError(f"{folder}: no collection {name!r}; --dim N makes it (0: texts alone)")
 
 
 def _batches(file: str) -> Iterator[dict[str, Any]]:

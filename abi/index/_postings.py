@@ -54,7 +54,7 @@ class Postings:
         lengths = np.fromiter(map(len, documents), np.int64, len(documents))
         flat = (numbers.setdefault(t, len(numbers)) for terms in documents for t in terms)
         term = np.fromiter(flat, np.int64, int(lengths.sum()))
-        row = np.repeat(np.arange(len(documents)), lengths)
+        row = np.repeat(np.arange(len(documents)), lengths.astype(np.intp))
         return cls(joined(list(numbers), term, row, np.ones(len(row), np.int64), lengths))
 
     @classmethod
@@ -79,7 +79,7 @@ class Postings:
             )
             row = new[part._rows]
             kept = row >= 0
-            starts = part._starts.astype(np.int64)
+            starts = part._starts.astype(np.intp)
             term = np.repeat(ids, starts[1:] - starts[:-1])
             found.append((term[kept], row[kept], part._counts[kept].astype(np.int64)))
             lengths[new[new >= 0]] = part._lengths[new >= 0]
@@ -201,12 +201,13 @@ def joined(terms: list[str], term: I64, row: I64, count: I64, lengths: I64) -> d
     place[order] = np.arange(len(terms))
     n = max(1, len(lengths))
     keys, inverse = np.unique(place[term] * n + row, return_inverse=True)
-    counts = np.bincount(inverse, weights=count, minlength=len(keys)).astype(np.int64)
+    where = inverse.astype(np.intp)
+    counts = np.bincount(where, weights=count, minlength=len(keys)).astype(np.int64)
     number = keys // n
     kept, number = np.unique(number, return_inverse=True)  # terms that are still there
     data = [terms[order[i]].encode() for i in kept.tolist()]
     sizes = np.fromiter(map(len, data), np.int64, len(data))
-    postings = np.bincount(number, minlength=len(kept))
+    postings = np.bincount(number.astype(np.intp), minlength=len(kept))
     return {
         "terms": np.frombuffer(b"".join(data), np.uint8),
         "offsets": _narrow(np.concatenate(([0], np.cumsum(sizes)))),

@@ -115,7 +115,7 @@ class Database:
             if exist_ok and state.entry.config == config:
                 return None
             problem = (
-                "with other settings; drop it first" if exist_ok else "; exist_ok=True takes it"
+                " with other settings; drop it first" if exist_ok else "; exist_ok=True takes it"
             )
             raise InputError(f"collection {name!r}: is there already{problem}")
 

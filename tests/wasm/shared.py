@@ -1,6 +1,8 @@
 """What runs both natively and in Pyodide, so that the results can be compared."""
 
 import hashlib
+import os
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,45 @@ def story(path: str, kernels: str) -> list[int]:
     generation = model.generate("Once upon a time", max_tokens=64, temperature=0)
     generation.read()
     return generation.tokens
+
+
+def database() -> dict[str, Any]:
+    """What a database in a folder answers, before and after it was closed, and of its past."""
+    vectors = np.random.default_rng(4).standard_normal((1200, 8)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/db"
+        with abi.open(path) as db:
+            notes = db.create_collection("notes", dim=8, index="hnsw")
+            payloads = [{"n": i % 7, "when": f"2026-01-{i % 28 + 1:02d}"} for i in range(1200)]
+            texts = [f"note {i} of {'red' if i % 3 else 'blue'} things" for i in range(1200)]
+            notes.upsert(list(range(1200)), vectors, payloads, texts)
+            before = db.sequence
+            notes.delete(filter={"n": 3})
+            notes.upsert(["x"], vectors[:1], [{"n": 9}], ["a blue whale"])
+            db.compact()
+            answers = _asked(notes, vectors)
+        with abi.open(path) as db:
+            again = _asked(db["notes"], vectors)
+            problems = db.check()
+            files = [name.split("-")[-1] for name in sorted(os.listdir(path)) if "c1" in name]
+        with abi.open(path, at=before) as then:
+            past = [len(then["notes"]), then["notes"].count({"n": 3})]
+    return {
+        "answers": answers, "same": answers == again, "problems": problems, "files": files,
+        "past": past,
+    }  # fmt: skip
+
+
+def _asked(notes: abi.Collection, vectors: Any) -> list[Any]:
+    filter = {"n": {"$gte": 5}, "when": {"$lt": "2026-01-10"}}
+    return [
+        [hit.id for hit in notes.search(vectors[7], k=5)],
+        [hit.id for hit in notes.search(vectors[7], k=5, exact=True)],
+        [hit.id for hit in notes.search(vectors[9], k=5, filter=filter)],
+        [hit.id for hit in notes.search(text="blue whale", k=3)],
+        [hit.id for hit in notes.search(vectors[12], text="red", k=5)],
+        len(notes),
+    ]
 
 
 def features() -> dict[str, Any]:
@@ -57,6 +98,7 @@ def features() -> dict[str, Any]:
         "drafted": model.generate(
             "Lily and Tom", max_tokens=12, temperature=0, draft=model.draft_for(model)
         ).read(),
+        "database": database(),
         "vectors": [round(float(x), 4) for x in vectors[:, :6].ravel()],
         "Q4_K": hashlib.sha256(Tensor.from_array("w", weights, "Q4_K").data.tobytes()).hexdigest(),
     }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -110,11 +109,6 @@ class Column:
             return bool(value) if self.kind == "bool" else value
         start, stop = int(self.offsets[code]), int(self.offsets[code + 1])
         return self.words[start:stop].tobytes().decode("utf-8", "replace")
-
-    @cached_property
-    def counts(self) -> I64:
-        """Entries of each distinct value."""
-        return np.bincount(self.codes, minlength=len(self))
 
     def having(self, chosen: slice | Bool) -> Bool:
         """Rows with a value among those chosen, a range of codes or a mask of them: `(n,)`."""

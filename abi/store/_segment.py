@@ -69,7 +69,8 @@ class Segment:
         indexes: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self._files = name, files
-        self.indexes = dict(indexes or {})  # files, by vector
+        self.indexes: dict[str, str] = {}  # files, by vector
+        self._index_views: dict[str, memoryview] = {}
         self._opened: dict[str, HNSW] = {}
         self._file = files.open(name)
         self.pack = Pack(self._file.view(), f"{files.name}/{name}")
@@ -79,13 +80,16 @@ class Segment:
         if type(rows) is not int or written != (rows,) or not isinstance(vectors, list):
             raise FormatError("no segment", source=self.pack.source)
         self._n, self._vectors = rows, vectors
+        for vector, file in (indexes or {}).items():
+            self.add_index(vector, file)
 
     def __len__(self) -> int:
         return self._n
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the files."""
         self._file.close()
+        self._index_views.clear()
 
     def find(self, ids: Sequence[Id], view: View | None = None) -> I64:
         """The row of each id, or -1; where a view is given, if it is alive there."""
@@ -138,19 +142,34 @@ class Segment:
         metric = self._config.vectors[name].metric
         return None if matrix is None else matrix.vectors(metric, kernels)
 
+    def add_index(self, name: str, file: str) -> None:
+        """Take a file as the index of a vector. It is opened, and read when it is needed, so
+        that it may be removed while this segment is still searched.
+        """
+        try:
+            self._index_views[name] = self._files.open(file).view()
+            self.indexes[name] = file
+        except OSError as error:
+            self._no_index(error)
+
     def index(self, name: str, kernels: NumpyKernels) -> HNSW | None:
         """The index of a vector; None where there is none, or its file cannot be read."""
-        if name in self.indexes and name not in self._opened:
+        view = self._index_views.get(name)
+        if view is not None and name not in self._opened:
             vectors = self.vectors(name, kernels)
             assert vectors is not None
             try:
-                pack = Pack(self._files.open(self.indexes[name]).view(), self.indexes[name])
+                pack = Pack(view, self.indexes[name])
                 self._opened[name] = HNSW.from_arrays(pack.group(""), vectors, kernels)
-            except (OSError, FormatError) as error:
-                message = f"{self._files.name}: index: {error}; it is made again from the vectors"
-                warnings.warn(message, DamageWarning, stacklevel=2)
-                del self.indexes[name]
+            except FormatError as error:
+                self._index_views.pop(name, None)
+                self.indexes.pop(name, None)
+                self._no_index(error)
         return self._opened.get(name)
+
+    def _no_index(self, error: Exception) -> None:
+        message = f"{self._files.name}: index: {error}; it is made again from the vectors"
+        warnings.warn(message, DamageWarning, stacklevel=3)
 
     @cached_property
     def columns(self) -> Columns:

@@ -134,7 +134,7 @@ class Upkeep(Core):
                 manifest = self.manifest.with_segment(entry).write(self.files)
                 with self._state:
                     self.manifest, live.entry = manifest, entry
-                    segment.indexes[name] = file
+                    segment.add_index(name, file)
         except OSError as error:
             raise self._storage_error("searches go on without an index", error) from error
         clean(self.files, manifest, [])

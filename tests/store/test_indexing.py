@@ -118,9 +118,9 @@ def test_a_missing_index_is_said_and_made_again() -> None:
     db.close()
     (name,) = indexes(db)
     del files.contents[name]
-    again = Database(files)
     with pytest.warns(DamageWarning, match="No such file"):
-        assert len(again["a"].search(points(1)[0], 10)) == 10
+        again = Database(files)
+    assert len(again["a"].search(points(1)[0], 10)) == 10
     again.compact()
     assert again.check() == []
 

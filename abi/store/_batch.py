@@ -138,17 +138,19 @@ def check_vectors(given: Any, config: VectorConfig, where: str) -> Array:
     bits = config.metric == "hamming"
     try:
         array = np.asarray(given)
-        if array.dtype.kind not in ("u" if bits else "iufb"):
-            array = np.asarray(given, np.uint8 if bits else np.float32)
+        if array.dtype.kind not in "iufb":
+            array = np.asarray(given, np.float32)
     except (ValueError, TypeError, OverflowError):
         raise InputError(f"{where}: no (n, {config.dim}) array of numbers") from None
     if array.ndim != 2 or array.shape[1] != config.width:
         width = f"{config.width} bytes = {config.dim} bits" if bits else f"{config.dim}"
         raise InputError(f"{where}: shape {array.shape}, expected (n, {width})")
     if bits:
-        if array.dtype != np.uint8:
-            raise InputError(f"{where}: {array.dtype}, expected uint8 with 8 bits each")
-        return np.ascontiguousarray(array)
+        if array.dtype.kind not in "iu" or (
+            array.size and not 0 <= array.min() <= array.max() < 256
+        ):
+            raise InputError(f"{where}: {array.dtype}, expected bytes with 8 bits each, 0 to 255")
+        return np.ascontiguousarray(array, np.uint8)
     with np.errstate(over="ignore", invalid="ignore"):
         found = np.ascontiguousarray(array, np.float32)
         fits = not found.size or (found.max() <= _LARGEST and found.min() >= -_LARGEST)

@@ -11,6 +11,7 @@ from abi.store._database import Database
 from abi.store._hit import Hit, Point
 from abi.store._ids import Id
 from abi.store._moment import show_time
+from abi.store._more_reads import Group
 from abi.store._opening import open
 from abi.store._reads import Reads
 from abi.store._restore import restore
@@ -20,6 +21,7 @@ __all__ = [
     "Collection",
     "CollectionConfig",
     "Database",
+    "Group",
     "Hit",
     "Id",
     "Point",

@@ -11,14 +11,14 @@ from abi.store._commits import Collections
 from abi.store._config import CollectionConfig
 from abi.store._engine import Engine, Operation
 from abi.store._ids import Id, check_ids
+from abi.store._more_reads import MoreReads
 from abi.store._part import View
-from abi.store._reads import Reads
 from abi.store._state import CollectionState
 
 __all__ = ["Collection", "Snapshot"]
 
 
-class Snapshot(Reads):
+class Snapshot(MoreReads):
     """A collection as it was when the snapshot was taken, whatever is written afterwards."""
 
     def __init__(self, config: CollectionConfig, views: tuple[View, ...]) -> None:
@@ -27,8 +27,11 @@ class Snapshot(Reads):
     def _state(self) -> tuple[CollectionConfig, tuple[View, ...]]:
         return self._config, self._views
 
+    def _frozen(self) -> Snapshot:
+        return self
 
-class Collection(Reads):
+
+class Collection(MoreReads):
     """A collection of a database; `Database.collection` gives it."""
 
     def __init__(self, engine: Engine, number: int) -> None:
@@ -48,6 +51,9 @@ class Collection(Reads):
     def snapshot(self) -> Snapshot:
         """What is there now, to read from as long as one likes."""
         return Snapshot(*self._state())
+
+    def _frozen(self) -> Snapshot:
+        return self.snapshot()
 
     def upsert(
         self,

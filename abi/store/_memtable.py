@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from abi.store._ids import Id
 from abi.store._pack import Array
 from abi.store._part import Matrix, View
 from abi.store.filter import Filter
-from abi.store.payload import GrowingColumns, decode
+from abi.store.payload import GrowingColumns, Key, decode, keys_of
 from abi.text import analyse
 
 __all__ = ["Memtable"]
@@ -117,6 +118,13 @@ class Memtable:
             start += block.n
         for row in range(start, n):
             found[row] = filter.matches(self._payload(0, row))
+        return found
+
+    def facet(self, path: tuple[str, ...], rows: npt.NDArray[np.bool_]) -> Counter[Key]:
+        """How many rows, of those in a mask, have each value at a path."""
+        found: Counter[Key] = Counter()
+        for row in np.flatnonzero(rows).tolist():
+            found.update(keys_of(self._payload(0, row), path))
         return found
 
     def _payload(self, start: int, row: int) -> dict[str, Any]:

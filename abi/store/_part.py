@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,7 @@ from abi.kernels import NumpyKernels
 from abi.store._ids import Id
 from abi.store._pack import Array
 from abi.store.filter import Filter
+from abi.store.payload import Key
 
 __all__ = ["Matrix", "Part", "View"]
 
@@ -73,6 +75,9 @@ class Part(Protocol):
 
     def matching(self, filter: Filter, n: int) -> Bool:
         """Which of the first `n` rows match a filter."""
+
+    def facet(self, path: tuple[str, ...], rows: Bool) -> Counter[Key]:
+        """How many rows, of those in a mask, have each value at a path."""
 
     @property
     def postings(self) -> Postings | GrowingPostings | None:

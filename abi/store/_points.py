@@ -14,7 +14,7 @@ from abi.store._part import View
 from abi.store.payload import decode
 from abi.store.search import Found
 
-__all__ = ["all_points", "hits_of", "points_of"]
+__all__ = ["all_points", "hits_of", "points_of", "vectors_of_found"]
 
 I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -78,3 +78,15 @@ def all_points(
         rows = np.arange(view.n) if mask is None else np.flatnonzero(mask)
         for start in range(0, len(rows), _PAGE):
             yield from _of_view(config, view, rows[start : start + _PAGE], with_vectors)
+
+
+def vectors_of_found(views: Sequence[View], found: Found, name: str) -> Array:
+    """A vector of what was found, which all have: `(m, width)`."""
+    rows: dict[int, Array] = {}
+    for number in np.unique(found.view).tolist():
+        view, at = views[number], np.flatnonzero(found.view == number)
+        matrix = view.part.matrix(name, view.n)
+        assert matrix is not None
+        data = matrix.data[matrix.places(found.row[at])]
+        rows.update(zip(at.tolist(), data, strict=True))
+    return np.stack([rows[i] for i in range(len(found))])

@@ -15,17 +15,18 @@ from abi.store._config import CollectionConfig
 from abi.store._hit import Hit, Point
 from abi.store._ids import Id, check_ids
 from abi.store._part import View
-from abi.store._points import all_points, hits_of, points_of
+from abi.store._points import all_points, hits_of, points_of, vectors_of_found
 from abi.store.filter import parse
-from abi.store.search import Found, Near, fuse, lexical, nearest, shown_scores
+from abi.store.search import Found, Near, diverse, fuse, lexical, nearest, shown_scores
 
-__all__ = ["Reads"]
+__all__ = ["MAX_K", "Reads", "check_k", "masks_of"]
 
 I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 _DEEP = 4  # times k that each half of a hybrid search looks for
-_MAX_K = 1 << 20
+_MMR_CANDIDATES = 64  # at least, that diverse hits are chosen from
+MAX_K = 1 << 20
 
 
 class Reads:
@@ -48,7 +49,7 @@ class Reads:
         """
         _, views = self._state()
         return sum(
-            _count(view, mask) for view, mask in zip(views, _masks(views, filter), strict=True)
+            _count(view, mask) for view, mask in zip(views, masks_of(views, filter), strict=True)
         )
 
     def get(self, ids: Sequence[Id], *, with_vectors: bool = False) -> list[Point]:
@@ -89,7 +90,7 @@ class Reads:
             If the filter is none.
         """
         config, views = self._state()
-        return all_points(config, views, _masks(views, filter), with_vectors)
+        return all_points(config, views, masks_of(views, filter), with_vectors)
 
     def search(
         self,
@@ -102,6 +103,7 @@ class Reads:
         threshold: float | None = None,
         fusion: str = "rrf",
         weights: Sequence[float] | None = None,
+        diversity: float = 0.0,
         exact: bool = False,
         ef: int | None = None,
         with_vectors: bool = False,
@@ -125,6 +127,9 @@ class Reads:
         fusion : {"rrf", "weighted"}
         weights : (2,) floats, optional
             Of the vector's and of the text's result.
+        diversity : float
+            Of searches by a vector alone: more than 0, up to 1, prefers hits that differ from
+            each other (maximal marginal relevance).
         exact : bool
             Compare every vector, whatever index there is.
         ef : int, optional
@@ -140,13 +145,13 @@ class Reads:
             if vector is None:
                 raise InputError("search: give vector=, text= or both")
             (hits,) = self.search_batch(
-                [vector], k, filter=filter, using=using, threshold=threshold, exact=exact, ef=ef,
-                with_vectors=with_vectors,
+                [vector], k, filter=filter, using=using, threshold=threshold,
+                diversity=diversity, exact=exact, ef=ef, with_vectors=with_vectors,
             )  # fmt: skip
             return hits
         config, views = self._state()
-        _check_k(k)
-        masks = _masks(views, filter)
+        check_k(k)
+        masks = masks_of(views, filter)
         deep = k if vector is None else _DEEP * k
         found = lexical(views, masks, text, deep)
         if vector is not None:
@@ -164,17 +169,22 @@ class Reads:
         filter: Mapping[str, Any] | None = None,
         using: str = "",
         threshold: float | None = None,
+        diversity: float = 0.0,
         exact: bool = False,
         ef: int | None = None,
         with_vectors: bool = False,
     ) -> list[list[Hit]]:
         """`search` for many vectors at once, `(q, dim)`; faster than one by one."""
         config, views = self._state()
-        _check_k(k)
-        near = _near(config, vectors, k, using, exact, ef)
+        check_k(k)
+        _check_diversity(diversity)
+        deep = max(_MMR_CANDIDATES, _DEEP * k) if diversity else k
+        near = _near(config, vectors, deep, using, exact, ef)
         metric = near.settings.metric
         answers = []
-        for found in nearest(select(), views, _masks(views, filter), near):
+        for found in nearest(select(), views, masks_of(views, filter), near):
+            if diversity:
+                found = _diverse(views, found, near, k, diversity)
             scores = shown_scores(metric, found.score)
             if threshold is not None:
                 larger = metric in ("cosine", "ip")
@@ -184,7 +194,7 @@ class Reads:
         return answers
 
 
-def _masks(views: Sequence[View], filter: Mapping[str, Any] | None) -> list[Bool | None]:
+def masks_of(views: Sequence[View], filter: Mapping[str, Any] | None) -> list[Bool | None]:
     """For each view the rows that are alive and match; None for all."""
     if filter is None:
         return [view.alive for view in views]
@@ -200,9 +210,24 @@ def _count(view: View, mask: Bool | None) -> int:
     return view.n if mask is None else int(np.count_nonzero(mask))
 
 
-def _check_k(k: object) -> None:
-    if type(k) is not int or not 1 <= k <= _MAX_K:
-        raise InputError(f"k={k!r}: expected an integer from 1 to {_MAX_K}")
+def check_k(k: object, name: str = "k") -> None:
+    """A number of results."""
+    if type(k) is not int or not 1 <= k <= MAX_K:
+        raise InputError(f"{name}={k!r}: expected an integer from 1 to {MAX_K}")
+
+
+def _check_diversity(diversity: object) -> None:
+    if type(diversity) not in (int, float) or not 0 <= diversity <= 1:  # type: ignore[operator]
+        raise InputError(f"diversity={diversity!r}: expected 0 to 1")
+
+
+def _diverse(views: Sequence[View], found: Found, near: Near, k: int, diversity: float) -> Found:
+    """Of candidates those that differ, in the order of their choice."""
+    if not len(found):
+        return found
+    vectors = vectors_of_found(views, found, near.name)
+    metric = near.settings.metric
+    return found.take(diverse(select(), metric, vectors, found.score, k, diversity))
 
 
 def _near(
@@ -212,8 +237,8 @@ def _near(
     if using not in config.vectors:
         names = ", ".join(map(repr, config.vectors)) or "no vectors at all"
         raise InputError(f"using={using!r}: this collection has {names}")
-    if ef is not None and (type(ef) is not int or not 1 <= ef <= _MAX_K):
-        raise InputError(f"ef={ef!r}: expected an integer from 1 to {_MAX_K}")
+    if ef is not None and (type(ef) is not int or not 1 <= ef <= MAX_K):
+        raise InputError(f"ef={ef!r}: expected an integer from 1 to {MAX_K}")
     settings = config.vectors[using]
     single = isinstance(vectors, list) and len(vectors) == 1
     queries = check_vectors(vectors, settings, "vector" if single else "vectors")

@@ -16,6 +16,7 @@ Deletions are a pack of their own beside it, as are indexes: those can be made a
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -33,7 +34,7 @@ from abi.store._pack import Array, Pack
 from abi.store._part import Matrix, View
 from abi.store.files import Files
 from abi.store.filter import Filter
-from abi.store.payload import Columns, decode
+from abi.store.payload import Columns, Key, decode, facet
 
 __all__ = ["Segment"]
 
@@ -124,6 +125,10 @@ class Segment:
         """Which rows match a filter."""
         assert n == self._n
         return filter.mask(self.columns, self._payload_at)
+
+    def facet(self, path: tuple[str, ...], rows: npt.NDArray[np.bool_]) -> Counter[Key]:
+        """How many rows, of those in a mask, have each value at a path."""
+        return facet(self.columns, rows, path, self._payload_at)
 
     def _payload_at(self, row: int) -> dict[str, Any]:
         (item,) = self.payloads(np.array([row]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from abi.store import Database, _indexing
+from abi.store import Database, _indexing, _upkeep
 from abi.store._moment import Moment
 from abi.store._recovery import recover
 from abi.store._restore import restore_files
@@ -29,11 +30,23 @@ IDS = st.one_of(st.integers(0, 9), st.sampled_from(["a", "b", "c"]))
 NAME = "points"
 
 
+class AtOnce:
+    """A worker without a thread, so that a run is the same each time."""
+
+    def __init__(self, task: Callable[[], None]) -> None:
+        task()
+
+    def busy(self) -> bool:
+        return False
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Keeps the model of every sequence number, so that each can be gone back to."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(_upkeep, "Worker", AtOnce)
         self.files = MemoryFiles()
         self.db = Database(self.files)
         self.model = Model()
@@ -131,6 +144,9 @@ class StoreMachine(RuleBasedStateMachine):
         if self.past:
             check_same(self.db[NAME], self.model)
 
+    def teardown(self) -> None:
+        self._patch.undo()
+
 
 class IndexedMachine(StoreMachine):
     """The same with a graph for every segment, however small."""
@@ -139,11 +155,7 @@ class IndexedMachine(StoreMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._patch = pytest.MonkeyPatch()
         self._patch.setattr(_indexing, "_LEAST", 1)
-
-    def teardown(self) -> None:
-        self._patch.undo()
 
 
 EXAMPLES = int(os.environ.get("ABI_TEST_MACHINES", "100"))

@@ -5,7 +5,19 @@ A path such as `a.b` goes into nested objects; a list on the way stands for each
 
 from abi.store.payload._columns import Columns
 from abi.store.payload._encode import MAX_DEPTH, decode, encode
+from abi.store.payload._facet import Key, facet, keys_of
 from abi.store.payload._growing import GrowingColumns
 from abi.store.payload._values import Value, values_at
 
-__all__ = ["MAX_DEPTH", "Columns", "GrowingColumns", "Value", "decode", "encode", "values_at"]
+__all__ = [
+    "MAX_DEPTH",
+    "Columns",
+    "GrowingColumns",
+    "Key",
+    "Value",
+    "decode",
+    "encode",
+    "facet",
+    "keys_of",
+    "values_at",
+]

@@ -1,8 +1,19 @@
 """Searching the views of a collection: by vector, by text, and both joined."""
 
+from abi.store.search._diversity import diverse
 from abi.store.search._found import Found, merge
 from abi.store.search._fusion import FUSIONS, fuse
 from abi.store.search._lexical import lexical
 from abi.store.search._nearest import Near, nearest, shown_scores
 
-__all__ = ["FUSIONS", "Found", "Near", "fuse", "lexical", "merge", "nearest", "shown_scores"]
+__all__ = [
+    "FUSIONS",
+    "Found",
+    "Near",
+    "diverse",
+    "fuse",
+    "lexical",
+    "merge",
+    "nearest",
+    "shown_scores",
+]

@@ -68,6 +68,8 @@ def shown_scores(metric: str, scores: F32) -> F32:
     """Scores as a caller sees them; inside, larger is nearer for every metric."""
     if metric == "l2":
         return np.sqrt(np.maximum(-scores, 0))
+    if metric == "cosine":
+        return np.clip(scores, -1, 1)  # rounding leads a little beyond
     return -scores if metric == "hamming" else scores
 
 

@@ -15,7 +15,7 @@ from abi.store._pack import Array
 __all__ = ["Blobs", "narrow"]
 
 
-def narrow(values: npt.NDArray[np.int64] | npt.NDArray[np.uint64], top: int) -> Array:
+def narrow(values: Array, top: int) -> Array:
     """Non-negative integers in the narrowest unsigned type that holds `top`."""
     return values.astype(np.min_scalar_type(top), copy=False)
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import FormatError
+from abi.store._blobs import narrow
 
-__all__ = ["Column", "narrow"]
+__all__ = ["Column"]
 
 Array = npt.NDArray[Any]
 I64 = npt.NDArray[np.int64]
@@ -131,11 +132,6 @@ class Column:
         if stop == len(self):
             return np.asarray(self.codes >= start)
         return np.asarray((self.codes >= start) & (self.codes < stop))
-
-
-def narrow(values: Array, top: int) -> Array:
-    """Non-negative integers in the narrowest unsigned type that holds `top`."""
-    return values.astype(np.min_scalar_type(top), copy=False)
 
 
 def _distinct(kind: str, values: Sequence[Any]) -> tuple[list[Any], I64]:

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import FormatError
-from abi.store.payload._column import Column, narrow
+from abi.store._blobs import narrow
+from abi.store.payload._column import Column
 from abi.store.payload._gather import KINDS, MAX_PATHS, ROWS, gather
 
 __all__ = ["Columns", "PathColumns"]

@@ -8,12 +8,15 @@ from abi.index._flat import Flat
 from abi.index._growing_postings import GrowingPostings
 from abi.index._hnsw import HNSW
 from abi.index._hnsw_plan import HNSWStats
+from abi.index._ivf import IVF
+from abi.index._kmeans import assign, kmeans
 from abi.index._postings import Postings
 from abi.index._protocol import METRICS, Found, Index, Mask, Scorer
 from abi.index._vectors import Vectors, inverse_norms
 
 __all__ = [
     "HNSW",
+    "IVF",
     "METRICS",
     "Flat",
     "Found",
@@ -24,6 +27,8 @@ __all__ = [
     "Postings",
     "Scorer",
     "Vectors",
+    "assign",
     "idf",
     "inverse_norms",
+    "kmeans",
 ]

@@ -1,0 +1,219 @@
+"""IVF: rows in partitions around centroids, of which a search looks at a few.
+
+Names are faiss's: `nlist` partitions, of which `nprobe` are searched. Rows of a partition are
+neighbours in memory, so looking at one is a product with a block; `order` says which row is
+where, unless the caller keeps its rows in that order already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.errors import FormatError, InputError
+from abi.index._kmeans import assign, kmeans
+from abi.index._probe import Partitions, probe
+from abi.index._protocol import Found, Mask, Scorer
+from abi.index._vectors import Vectors
+
+__all__ = ["IVF"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+
+_RECALL_QUERIES = 200
+
+
+class IVF:
+    """Partitions of rows.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The rows in the order of their partitions: vectors, or codes of them.
+    centroids : (nlist, dim) float32
+    offsets : (nlist + 1,) int64
+        Partition i has the rows of the scorer from offsets[i] to offsets[i + 1].
+    order : (n,) int, optional
+        The caller's number of each of the scorer's rows; None where that is its place.
+    nprobe : int
+        Partitions that a search looks at where it names no number.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> points = rng.normal(size=(400, 4)).astype(np.float32)
+    >>> index = IVF.build(Vectors.of(points, "l2"), nlist=8)
+    >>> rows, scores = index.search(points[7:8], k=1)
+    >>> rows.tolist(), scores.tolist()
+    ([[7]], [[-0.0]])
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        centroids: F32,
+        offsets: I64,
+        order: npt.NDArray[Any] | None = None,
+        nprobe: int = 8,
+    ) -> None:
+        self.scorer, self.centroids, self.offsets = scorer, centroids, offsets
+        self.order, self.nprobe = order, nprobe
+
+    @classmethod
+    def build(
+        cls, vectors: Vectors, nlist: int, *, nprobe: int = 8, iterations: int = 10, seed: int = 0
+    ) -> IVF:
+        """Partition rows; they are copied in the order of their partitions.
+
+        Parameters
+        ----------
+        vectors : Vectors
+        nlist : int
+            Partitions, at most as many as rows.
+        nprobe, iterations, seed : int
+
+        Raises
+        ------
+        InputError
+            If a parameter is out of range, or the vectors are bits.
+        """
+        _check_number("nprobe", nprobe, 1, 1 << 31)
+        metric, kernels = vectors.metric, vectors.kernels
+        centroids = kmeans(
+            vectors.data, nlist, metric, iterations=iterations, seed=seed, kernels=kernels
+        )
+        labels = assign(vectors.data, centroids, metric, kernels)
+        order = np.argsort(labels, kind="stable")
+        counts = np.bincount(labels, minlength=nlist)
+        offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        return cls(vectors.take(order), centroids, offsets, order, nprobe)
+
+    @property
+    def nlist(self) -> int:
+        """Partitions."""
+        return len(self.centroids)
+
+    def __len__(self) -> int:
+        return len(self.scorer)
+
+    def search(
+        self,
+        queries: npt.NDArray[Any],
+        k: int,
+        allow: Mask | None = None,
+        *,
+        nprobe: int | None = None,
+    ) -> Found:
+        """The nearest rows in the partitions whose centroids are nearest.
+
+        Parameters
+        ----------
+        queries : (Q, dim) float32
+        k : int
+        allow : (n,) bool, optional
+            Rows that may be found. Further partitions are looked at while fewer than
+            min(k, allowed) are found.
+        nprobe : int, optional
+            Partitions to look at.
+
+        Returns
+        -------
+        rows : (Q, k) int64
+        scores : (Q, k) float32
+
+        Raises
+        ------
+        InputError
+            If an argument has another shape or is out of range.
+        """
+        wanted = self.nprobe if nprobe is None else nprobe
+        _check_number("nprobe", wanted, 1, 1 << 31)
+        _check_number("k", k, 1, 1 << 31)
+        if allow is not None:
+            if allow.shape != (len(self),) or allow.dtype != np.bool_:
+                got = f"{allow.dtype} of shape {allow.shape}"
+                raise InputError(f"allow: {got}, expected bool ({len(self)},)")
+            allow = allow if self.order is None else allow[self.order]
+        prepared = self.scorer.prepare(queries)
+        ranked = self._ranked(np.asarray(prepared, np.float32))
+        space = Partitions(self.scorer, self.offsets, self.order)
+        return probe(space, prepared, ranked, wanted, k, allow)
+
+    def tune(self, queries: npt.NDArray[Any], k: int = 10, recall: float = 0.95) -> int:
+        """Set `nprobe` to the least that finds a share of the true neighbours of some queries.
+
+        Returns
+        -------
+        int
+            The new `nprobe`.
+        """
+        some = queries[:_RECALL_QUERIES]
+        exact, _ = self.search(some, k, nprobe=self.nlist)
+        low, high = 1, self.nlist
+        while low < high:
+            middle = (low + high) // 2
+            found, _ = self.search(some, k, nprobe=middle)
+            if _recall(found, exact) >= recall:
+                high = middle
+            else:
+                low = middle + 1
+        self.nprobe = low
+        return low
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What `from_arrays` makes an equal index of, over the same rows."""
+        found: dict[str, npt.NDArray[Any]] = {
+            "centroids": self.centroids,
+            "offsets": self.offsets,
+            "params": np.array([self.nprobe], np.int64),
+        }
+        return found if self.order is None else {**found, "order": self.order.astype(np.int64)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], scorer: Scorer) -> IVF:
+        """An index over arrays that were saved, which may be read-only memory maps.
+
+        Raises
+        ------
+        FormatError
+            If the arrays are not those of partitions of as many rows.
+        """
+        n = len(scorer)
+        try:
+            centroids, offsets, params = (arrays[x] for x in ("centroids", "offsets", "params"))
+        except KeyError as error:
+            raise FormatError(f"no {error}", field="ivf") from None
+        order = arrays.get("order")
+        typed = centroids.dtype == np.float32 and offsets.dtype == params.dtype == np.int64
+        if not typed or centroids.ndim != 2 or offsets.shape != (len(centroids) + 1,):
+            raise FormatError("centroids and offsets that do not fit", field="ivf")
+        ascend = not offsets[0] and offsets[-1] == n and bool(np.all(offsets[1:] >= offsets[:-1]))
+        if not ascend or params.shape != (1,) or params[0] < 1 or not len(centroids):
+            raise FormatError(f"offsets that do not ascend from 0 to {n}", field="ivf")
+        if order is not None:
+            fits = order.shape == (n,) and order.dtype == np.int64
+            if not fits or not np.array_equal(np.sort(order), np.arange(n)):
+                raise FormatError("an order that is none of the rows", field="ivf")
+        return cls(scorer, centroids, offsets, order, int(params[0]))
+
+    def _ranked(self, queries: F32) -> F32:
+        """Scores of the centroids: `(Q, nlist)`."""
+        if queries.shape[1] != self.centroids.shape[1]:
+            expected = f"(Q, {self.centroids.shape[1]})"
+            raise InputError(f"queries: shape {queries.shape}; expected {expected}")
+        metric = "l2" if self.scorer.metric == "l2" else "ip"
+        return Vectors(self.centroids, metric).block(queries, 0, self.nlist)
+
+
+def _recall(found: I64, exact: I64) -> float:
+    hits = [len({*a} & {*b} - {-1}) for a, b in zip(found.tolist(), exact.tolist(), strict=True)]
+    return sum(hits) / max(1, int((exact >= 0).sum()))
+
+
+def _check_number(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InputError(f"{name} is {value}, expected {low} to {high}")

@@ -85,7 +85,7 @@ def assign(
     step = max(1, _SCORES // len(centroids))
     for start in range(0, len(vectors), step):
         some = np.asarray(vectors[start : start + step], np.float32)
-        out[start : start + step] = against.top(some, 1)[0][:, 0]
+        out[start : start + step] = against.block(some, 0, len(centroids)).argmax(axis=1)
     return out
 
 

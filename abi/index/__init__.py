@@ -3,28 +3,34 @@
 A scorer compares (`Vectors`, or codes that stand for them); an index chooses what is compared.
 """
 
+from abi.index._binary import BinaryCodes
 from abi.index._bm25 import idf
 from abi.index._flat import Flat
 from abi.index._growing_postings import GrowingPostings
 from abi.index._hnsw import HNSW
 from abi.index._hnsw_plan import HNSWStats
+from abi.index._int8 import Int8Codes
 from abi.index._ivf import IVF
 from abi.index._kmeans import assign, kmeans
 from abi.index._postings import Postings
 from abi.index._protocol import METRICS, Found, Index, Mask, Scorer
+from abi.index._rescored import Rescored
 from abi.index._vectors import Vectors, inverse_norms
 
 __all__ = [
     "HNSW",
     "IVF",
     "METRICS",
+    "BinaryCodes",
     "Flat",
     "Found",
     "GrowingPostings",
     "HNSWStats",
     "Index",
+    "Int8Codes",
     "Mask",
     "Postings",
+    "Rescored",
     "Scorer",
     "Vectors",
     "assign",

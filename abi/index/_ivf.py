@@ -139,7 +139,7 @@ class IVF:
                 raise InputError(f"allow: {got}, expected bool ({len(self)},)")
             allow = allow if self.order is None else allow[self.order]
         prepared = self.scorer.prepare(queries)
-        ranked = self._ranked(np.asarray(prepared, np.float32))
+        ranked = self._ranked(np.asarray(queries, np.float32))
         space = Partitions(self.scorer, self.offsets, self.order)
         return probe(space, prepared, ranked, wanted, k, allow)
 

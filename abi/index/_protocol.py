@@ -50,7 +50,9 @@ class Scorer(Protocol):
 class Index(Protocol):
     """Rows of vectors, searched in batches."""
 
-    def search(self, queries: npt.NDArray[Any], k: int, allow: Mask | None = None) -> Found:
+    def search(
+        self, queries: npt.NDArray[Any], k: int, allow: Mask | None = None, **options: Any
+    ) -> Found:
         """The k nearest rows for each of `(Q, width)` queries, of those allowed, `(n,)` bool."""
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:

@@ -10,6 +10,7 @@ from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._kv import KV_TYPES, rotation
 from abi.kernels._numpy import NumpyKernels, check_product
 from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
+from abi.kernels._top import Top
 from abi.kernels._types import (
     Adapter,
     Array,
@@ -39,6 +40,7 @@ __all__ = [
     "Span",
     "Spec",
     "Step",
+    "Top",
     "Weight",
     "candidates",
     "check_product",

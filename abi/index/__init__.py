@@ -13,6 +13,7 @@ from abi.index._int8 import Int8Codes
 from abi.index._ivf import IVF
 from abi.index._kmeans import assign, kmeans
 from abi.index._postings import Postings
+from abi.index._pq import PQCodes
 from abi.index._protocol import METRICS, Found, Index, Mask, Scorer
 from abi.index._rescored import Rescored
 from abi.index._vectors import Vectors, inverse_norms
@@ -29,6 +30,7 @@ __all__ = [
     "Index",
     "Int8Codes",
     "Mask",
+    "PQCodes",
     "Postings",
     "Rescored",
     "Scorer",

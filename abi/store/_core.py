@@ -8,17 +8,20 @@ written before it began.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from abi._platform import Lock
 from abi.errors import DamageWarning, InputError, StorageError
 from abi.store._commits import Collections
 from abi.store._log import LogWriter
-from abi.store._manifest import Manifest
+from abi.store._manifest import Manifest, manifest_files
 from abi.store._moment import Moment
 from abi.store._recovery import recover
 from abi.store.files import Files, Held
@@ -26,7 +29,7 @@ from abi.store.files import Files, Held
 __all__ = ["DURABILITIES", "Core"]
 
 DURABILITIES = ("always", "interval", "none")
-_INTERVAL = 1.0  # seconds between syncs under "interval"
+_NUMBERED = re.compile(r"c\d+-(\d+)-[a-z]+")
 
 
 class Core:
@@ -74,8 +77,7 @@ class Core:
         self.problems = tuple(found.problems)
         if write and not self.manifest.number:
             self.manifest = Manifest(os.urandom(8).hex()).write(self.files)
-        interval = _INTERVAL if self.durability == "interval" else None
-        self._log = LogWriter(self.files, self.sequence, interval)
+        self._log = LogWriter(self.files, self.sequence)
         if self.problems:
             warnings.warn("; ".join(self.problems), DamageWarning, stacklevel=5)
         self.damaged = found.damaged
@@ -107,6 +109,20 @@ class Core:
     def _keep(self) -> int:
         """The time before which rows that died are given up."""
         return time.time_ns() // 1000 - int(self.history * 1e6)
+
+    def _renumber(self) -> None:
+        """Use no file name again that something failed under: a manifest may refer to it that
+        was written, although that is not known for sure.
+        """
+        with contextlib.suppress(OSError):
+            names = self.files.list()
+            numbers = (int(m[1]) for name in names if (m := _NUMBERED.fullmatch(name)))
+            newest = max((number for number, _ in manifest_files(names)), default=0)
+            self.manifest = replace(
+                self.manifest,
+                number=max(self.manifest.number, newest),
+                next_file=max(self.manifest.next_file, *numbers, 0) + 1,
+            )
 
     def _storage_error(self, state: str, error: OSError) -> StorageError:
         reason = error.strerror or str(error)

@@ -15,6 +15,7 @@ from abi.store.files import Files
 
 __all__ = ["DURABILITIES", "Engine", "Operation"]
 
+_INTERVAL = 1.0  # seconds between syncs under "interval"
 _LOG_BYTES = 64 << 20  # of a log, after which a checkpoint follows
 
 Operation = tuple[Mapping[str, Any], Mapping[str, Array]]
@@ -60,7 +61,8 @@ class Engine(Upkeep):
                 result = apply(self.collections, sequence, when)
                 self.sequence, self.time = sequence, when
             large = self._log.size > _LOG_BYTES
-        if self.durability == "always":
+        late = self.durability == "interval" and self._log.seconds_since_sync() >= _INTERVAL
+        if late or self.durability == "always":
             self._wait(sequence)
         if large:
             self._try_checkpoint()
@@ -80,7 +82,7 @@ class Engine(Upkeep):
             try:
                 if self._lock and not self._failed:
                     self._try_checkpoint()
-                    self._log.sync()
+                    self._wait(self.sequence)
             finally:
                 self.closed = True
                 self._log.close()

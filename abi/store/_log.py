@@ -76,12 +76,10 @@ class LogWriter:
     files : Files
     sequence : int
         The last sequence that was used.
-    interval : float or None
-        Seconds between syncs that `append` makes; None leaves all syncing to `sync`.
     """
 
-    def __init__(self, files: Files, sequence: int, interval: float | None = None) -> None:
-        self._files, self._interval = files, interval
+    def __init__(self, files: Files, sequence: int) -> None:
+        self._files = files
         self._file: Appender | None = None
         self._unsynced: list[Appender] = []
         self._synced_at = time.monotonic()
@@ -108,8 +106,10 @@ class LogWriter:
             self.rotate()  # what is half written stays behind, as the torn end of its file
             raise
         self.appended = sequence
-        if self._interval is not None and time.monotonic() - self._synced_at >= self._interval:
-            self.sync()
+
+    def seconds_since_sync(self) -> float:
+        """How long ago what was appended then was brought to the disk."""
+        return time.monotonic() - self._synced_at
 
     def sync(self) -> None:
         """Return when all that was appended outlasts a loss of power."""

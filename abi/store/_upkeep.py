@@ -48,6 +48,7 @@ class Upkeep(Core):
                 self._log.rotate()
                 manifest, take_over = write_checkpoint(plan, self.manifest, self.collections)
             except OSError as error:
+                self._renumber()
                 raise self._storage_error("all commits are kept in its log", error) from error
             with self._state:
                 self.manifest = manifest
@@ -136,6 +137,7 @@ class Upkeep(Core):
                     self.manifest, live.entry = manifest, entry
                     segment.add_index(name, file)
         except OSError as error:
+            self._renumber()
             raise self._storage_error("searches go on without an index", error) from error
         clean(self.files, manifest, [])
 
@@ -148,6 +150,7 @@ class Upkeep(Core):
                     self.manifest = manifest
                     merged.apply()
         except OSError as error:
+            self._renumber()
             raise self._storage_error("segments stay as they were", error) from error
         clean(self.files, manifest, [])
 

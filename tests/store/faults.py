@@ -139,8 +139,13 @@ class FailingFiles(MemoryFiles):
         self.contents.update(contents or {})
         self.failing: dict[str, int] = {}  # operation to error number
         self.partial = 0  # bytes of an append that are written before it fails
+        self.left: int | None = None  # operations until all fail
 
     def check(self, operation: str, name: str = "") -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), name)
         number = self.failing.get(operation)
         if number is not None:
             raise OSError(number, os.strerror(number), name)

@@ -93,6 +93,60 @@ def test_a_checkpoint_that_fails_loses_nothing(operation: str) -> None:
     assert ids(db) == ids(reopened(files)) == [2, 3, 5]
 
 
+def failing_at(db: Database, files: FailingFiles, left: int) -> bool:
+    """Compact on a disk that fails after some operations; whether it failed."""
+    files.left = left
+    try:
+        db.compact()
+    except StorageError:
+        return True
+    finally:
+        files.left = None
+    return False
+
+
+def test_a_disk_that_fails_twice_at_any_moment_loses_nothing() -> None:
+    """The first failure may come after a manifest had its name: no file is used again then."""
+    first = 0
+    while True:
+        second = 0
+        while True:
+            files, db = database()
+            db.checkpoint()
+            db["a"].delete([1])
+            db["a"].upsert([3], [[1, 1]])
+            once = failing_at(db, files, first)
+            db["a"].upsert([4], [[1, 1]])
+            twice = failing_at(db, files, second)
+            assert ids(db) == ids(reopened(files)) == [2, 3, 4], (first, second)
+            db["a"].upsert([5], [[1, 1]])
+            db.compact()
+            assert ids(db) == ids(reopened(files)) == [2, 3, 4, 5], (first, second)
+            second += 2
+            if not twice:
+                break
+        first += 1
+        if not once:
+            break
+    assert first > 15
+
+
+def test_an_interval_syncs_while_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("abi.store._log.time.monotonic", lambda: clock[0])
+    files = FailingFiles()
+    db = Database(files, durability="interval")
+    db.create_collection("a", dim=2)
+    assert db._engine._log.durable == 0
+    clock[0] += 1.5
+    db["a"].upsert([1], [[1, 0]])
+    assert db._engine._log.durable == 2
+    clock[0] += 1.5
+    files.failing = {"sync": errno.EIO}
+    with pytest.raises(StorageError, match="this commit may be lost"):
+        db["a"].upsert([2], [[1, 0]])
+
+
 def test_a_merge_that_fails_leaves_the_segments() -> None:
     files, db = database()
     db.checkpoint()

@@ -154,12 +154,12 @@ def test_a_sync_after_a_failed_write_covers_the_file_before() -> None:
     assert log.durable == 0
 
 
-def test_an_interval_syncs_while_appending(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_knows_how_long_ago_it_synced(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("abi.store._log.time.monotonic", lambda: clock[0])
-    log = LogWriter(MemoryFiles(), 0, interval=1.0)
+    log = LogWriter(MemoryFiles(), 0)
     log.append(1, 1, [b"a"])
-    assert log.durable == 0
     clock[0] += 1.5
-    log.append(2, 2, [b"b"])
-    assert log.durable == 2
+    assert (log.durable, log.seconds_since_sync()) == (0, 1.5)
+    log.sync()
+    assert (log.durable, log.seconds_since_sync()) == (1, 0)

@@ -186,9 +186,8 @@ def term_scores(
     total = np.zeros(n, np.float32)
     for term, weight in zip(terms, idf, strict=True):
         rows, counts = postings(term)
-        if n < len(lengths):
-            rows = rows[: np.searchsorted(rows, n)]
-            counts = counts[: len(rows)]
+        rows = rows[: np.searchsorted(rows, n)]  # another thread may be adding some
+        counts = counts[: len(rows)]
         total[rows] += np.float32(weight) * weights(counts, lengths[rows], average_length)
     found = np.flatnonzero(total > 0 if allow is None else (total > 0) & allow[:n])
     return best(found, total[found], k)

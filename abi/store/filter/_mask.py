@@ -141,11 +141,11 @@ def _contains(leaf: Leaf, path: PathColumns) -> tuple[Bool, Bool]:
     found, look = _equal(path, kind_of(leaf.operand), [leaf.operand])
     if leaf.operand is None:  # not what is missing
         found = found & path.present
-    found, look = found & lists, look & lists
+    found, look = np.zeros(path.n, np.bool_), (found | look) & lists
     if type(leaf.operand) is str:
         column = path.column("str")
         words = (leaf.operand in column.word(code) for code in range(len(column)))
         parts = column.having(np.fromiter(words, np.bool_, len(column)))
         look = look | (parts & lists)  # an element that has the part is no match by itself
-        found = found | (parts & ~lists)
+        found = parts & ~lists
     return found, look

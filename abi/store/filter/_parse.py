@@ -45,8 +45,12 @@ def parse(filter: object, where: str = "filter") -> Filter:
     >>> parse({"year": {"$gte": 2020}}).matches({"year": 2021})
     True
     """
-    reader = _Reader()
-    return reader.filter(filter, where, 1)
+    try:
+        return _Reader().filter(filter, where, 1)
+    except InputError:
+        raise
+    except (ValueError, OverflowError) as error:  # of an integer of too many digits, in a message
+        raise InputError(f"{where}: {error}") from None
 
 
 class _Reader:
@@ -57,6 +61,7 @@ class _Reader:
         if not isinstance(given, Mapping):
             raise InputError(f"{where}: got {type(given).__name__}; expected a dict")
         self._check_depth(where, depth)
+        self._count()
         parts = [self._part(key, value, f"{where}.{key}", depth) for key, value in given.items()]
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
@@ -99,9 +104,7 @@ class _Reader:
         return self._leaf(path, op, operand, where)
 
     def _leaf(self, path: tuple[str, ...], op: str, operand: Any, where: str) -> Leaf:
-        self._leaves += 1
-        if self._leaves > _MAX_LEAVES:
-            raise InputError(f"filter: more than {_MAX_LEAVES} conditions")
+        self._count()
         if op == "$exists" and type(operand) is not bool:
             raise InputError(f"{where}: got {operand!r}; expected True or False")
         if op == "$in":
@@ -115,6 +118,11 @@ class _Reader:
             kind = type(operand).__name__
             raise InputError(f"{where}: got {kind}; only numbers, strings and dates have an order")
         return Leaf(path, op, operand)
+
+    def _count(self) -> None:
+        self._leaves += 1
+        if self._leaves > _MAX_LEAVES:
+            raise InputError(f"filter: more than {_MAX_LEAVES} conditions")
 
     @staticmethod
     def _check_depth(where: str, depth: int) -> None:
@@ -133,7 +141,7 @@ def _operand(value: Any, where: str, depth: int) -> Any:
         return [_operand(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(value)]
     if kind == "dict":
         return {str(k): _operand(v, f"{where}.{k}", depth + 1) for k, v in value.items()}
-    if kind == "number" and not math.isfinite(value):
+    if type(value) is float and not math.isfinite(value):
         raise InputError(f"{where}: {value}; no payload has such a number")
     if kind == "moment" and instant(value) is None:
         raise InputError(f"{where}: {value} is out of range")

@@ -85,7 +85,7 @@ class Column:
             raise FormatError(f"words {words.dtype} {words.shape}", field=where)
         size = len(words)
         if offsets is not None:
-            size = len(offsets) - 1
+            size = offsets.size - 1
             ascend = offsets.ndim == 1 and size >= 0 and bool(np.all(offsets[1:] >= offsets[:-1]))
             if not ascend or offsets.dtype.kind != "u" or offsets[-1] != len(words) or offsets[0]:
                 raise FormatError("offsets that do not ascend to the end", field=where)

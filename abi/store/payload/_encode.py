@@ -48,6 +48,8 @@ def encode(payload: object, where: str, limit: int = 1 << 20) -> bytes:
         same, data = False, b""
     if not same or data.count(b"[") + data.count(b"{") > MAX_DEPTH:
         _check(payload, where, 1)
+    if not data:
+        raise InputError(f"{where}: something in it is nothing that JSON keeps")
     if len(data) > limit:
         raise InputError(f"{where}: {len(data)} bytes; expected at most {limit}")
     return data
@@ -93,10 +95,19 @@ def _check(value: object, where: str, depth: int) -> None:
         assert isinstance(value, float)
         if not math.isfinite(value):
             raise InputError(f"{where}: {value}; JSON has finite numbers, or None")
-    elif kind not in (int, bool, type(None)):
+    elif kind is int:
+        _check_integer(value, where)
+    elif kind not in (bool, type(None)):
         cures = {"tuple": "a list", "set": "a list", "datetime": "value.isoformat()"}
         cure = cures.get(kind.__name__, "str, int, float, bool, None, list or dict")
         raise InputError(f"{where}: got {kind.__name__}; expected {cure}")
+
+
+def _check_integer(value: object, where: str) -> None:
+    try:
+        str(value)
+    except ValueError:  # more digits than Python reads
+        raise InputError(f"{where}: an integer of too many digits; give it as a string") from None
 
 
 def _check_text(text: str, where: str) -> None:

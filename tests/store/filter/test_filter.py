@@ -74,6 +74,10 @@ MATCHING: list[tuple[Any, Any, bool]] = [
     ({"a": {"$contains": 1}}, {"a": [True]}, False),
     ({"a": {"$contains": [1]}}, {"a": [[1]]}, True),
     ({"a": {"$contains": None}}, {}, False),
+    ({"a.b": {"$contains": 1}}, {"a": [{"b": 1}, {"b": [2]}]}, False),
+    ({"a.b": {"$contains": "x"}}, {"a": [{"b": "axa"}, {"b": [2]}]}, True),
+    ({"a": 10**400}, {"a": 1}, False),
+    ({"a": {"$lt": 10**400}}, {"a": 1.5}, True),
     ({"a": {"$contains": None}}, {"a": [None]}, True),
     # logic
     ({}, {}, True),
@@ -149,6 +153,20 @@ def test_depth_has_a_limit() -> None:
             parse(filter)
     with pytest.raises(InputError, match="a path of 40 steps; 32 at most"):
         parse({".".join("a" * 40): 1})
+
+
+def test_what_is_shared_is_counted_each_time() -> None:
+    filter: Any = {}
+    for _ in range(25):
+        filter = {"$and": [filter, filter]}
+    with pytest.raises(InputError, match="more than 10000 conditions"):
+        parse(filter)
+
+
+def test_integers_of_too_many_digits_are_refused() -> None:
+    for filter in ({10**5000: 1}, {"a": {"$exists": 10**5000}}):
+        with pytest.raises(InputError):
+            parse(filter)
 
 
 def test_numpy_operands_are_plain_values() -> None:

@@ -81,6 +81,12 @@ def test_a_payload_that_holds_itself_is_refused() -> None:
         encode(loop, "p")
 
 
+def test_an_integer_of_too_many_digits_is_refused() -> None:
+    assert decode(encode({"a": 10**4000}, "p")) == {"a": 10**4000}
+    with pytest.raises(InputError, match=r"p.a\[1\]: an integer of too many digits"):
+        encode({"a": [0, 10**5000]}, "p")
+
+
 def test_size_has_a_limit() -> None:
     assert len(encode({"a": "x" * 92}, "p", 100)) == 100
     with pytest.raises(InputError, match=r"payloads\[3\]: 101 bytes; expected at most 100"):

@@ -21,9 +21,9 @@ _UNSPACED = (
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 
-_ASCII = re.compile(r"\w+(?:[.']\w+)*(?:\+\+|#)?", re.ASCII)
+_ASCII = re.compile(r"\w+(?:[.']\w+)*(?:\+\+|#(?![^\W\d]))?", re.ASCII)
 _WORD = rf"(?:(?![{_UNSPACED}])\w)(?:(?![{_UNSPACED}])[\w{_MARKS}])*"
-_ANY = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:[.'’]{_WORD})*(?:\+\+|#)?")
+_ANY = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:[.'’]{_WORD})*(?:\+\+|#(?![^\W\d]))?")
 _FIRST_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _PLAIN = re.compile(r"[a-z]+|[A-Z]?[a-z]+", re.ASCII)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

@@ -23,6 +23,7 @@ from abi.text import analyse
         ("os.path v1.20", ["os.path", "os", "path", "v1.20", "v1", "20"]),
         ("HTML5 x86 B2B", ["html5", "x86", "b2b"]),
         ("C++ c# F#", ["c++", "c", "c#", "c", "f#", "f"]),
+        ("C++11 C#9 page#top", ["c++", "c", "11", "c#", "c", "9", "page", "top"]),
         ("end. Next", ["end", "next"]),
         ("Crème BRÛLÉE naïve", ["creme", "brulee", "naive"]),
         ("Straße ΣΊΣΥΦΟΣ Ёлка", ["strasse", "σισυφοσ", "елка"]),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi.kernels._euclid import about, scan_l2
 from abi.kernels._graph_space import unit, words
 from abi.kernels._top import Top
 
@@ -28,7 +29,6 @@ Stored = npt.NDArray[Any]  # float32, or uint8 for bits
 _SCORES = 1 << 21
 _CACHED = 1 << 18  # bytes of a block of differences
 _DIRECT = 4  # queries up to which differences are taken one by one, without cancellation
-_SLACK = 16  # more candidates than wanted where products stand for differences
 
 
 class SearchKernels:
@@ -84,9 +84,11 @@ class SearchKernels:
         scores : (Q, k) float32
         """
         asked = unit(queries) if metric == "cosine" else queries
-        rough = metric == "l2" and len(queries) > _DIRECT and len(vectors) > 0
-        top = Top(len(queries), k + _SLACK if rough else k)
-        for start, stop in _blocks(len(vectors), len(queries)):
+        spans = _blocks(len(vectors), len(queries))
+        if metric == "l2" and len(queries) > _DIRECT:
+            return scan_l2(np.asarray(queries, np.float32), vectors, k, allow, spans)
+        top = Top(len(queries), k)
+        for start, stop in spans:
             mask = None if allow is None else allow[start:stop]
             if mask is not None and not mask.any():
                 continue
@@ -95,8 +97,7 @@ class SearchKernels:
             if mask is not None:
                 scores[:, ~mask] = -np.inf
             top.add(scores, start)
-        rows, best = top.best()
-        return _differences(queries, vectors, rows, k) if rough else (rows, best)
+        return top.best()
 
     def adc(self, tables: F32, codes: npt.NDArray[np.uint8]) -> F32:
         """Sums of table entries that product-quantised codes name: `(Q, n)`.
@@ -133,6 +134,8 @@ def _scores(queries: Stored, block: Stored, metric: str, inverse_norms: F32 | No
         return _bit_scores(queries, block)
     if metric == "l2" and len(queries) <= _DIRECT:
         return _direct(queries, block)
+    if metric == "l2":
+        queries, block = about(queries, block)
     out = _products(np.asarray(queries, np.float32), block)
     if metric == "l2":
         out *= 2
@@ -168,11 +171,3 @@ def _bit_scores(queries: Stored, block: Stored) -> F32:
     for i, query in enumerate(words(queries)):
         np.negative(np.bitwise_count(rows ^ query).sum(axis=1, dtype=np.float32), out=out[i])
     return out
-
-
-def _differences(queries: F32, vectors: F32, rows: I64, k: int) -> tuple[I64, F32]:
-    """The best k of some candidates by differences, which do not cancel as products do."""
-    away = vectors.take(np.maximum(rows, 0), axis=0) - queries[:, None]  # (Q, candidates, dim)
-    scores = np.where(rows >= 0, -np.vecdot(away, away), -np.inf).astype(np.float32)
-    order = np.lexsort((rows, -scores), axis=1)[:, :k]
-    return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)

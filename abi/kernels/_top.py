@@ -32,7 +32,7 @@ class Top:
         """Scores of further rows, `(Q, rows)`, which begin with row `first`."""
         if not scores.size:
             return
-        least, n = self._scores[:, -1:], scores.shape[1]
+        least, n = self.least, scores.shape[1]
         passing = scores > least
         if n > self._k and np.isneginf(least).any():
             # Without a k-th score yet all would pass: those of this block set one.
@@ -41,6 +41,11 @@ class Top:
         if len(flat):
             query, row = np.divmod(flat, n)
             self._merge(query, row + first, scores.ravel()[flat])
+
+    @property
+    def least(self) -> F32:
+        """The k-th best score so far, -inf without one: `(Q, 1)`."""
+        return self._scores[:, -1:]
 
     def best(self) -> tuple[I64, F32]:
         """Rows and scores, `(Q, k)`."""

@@ -82,11 +82,6 @@ class Core:
             warnings.warn("; ".join(self.problems), DamageWarning, stacklevel=5)
         self.damaged = found.damaged
 
-    @property
-    def writable(self) -> bool:
-        """Whether it was opened to write."""
-        return self._lock is not None
-
     def read(self, take: Callable[[Collections], Any]) -> Any:
         """What `take` gives of a state that does not change meanwhile; it must be fast."""
         self.check_open()

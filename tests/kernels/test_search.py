@@ -78,6 +78,33 @@ def test_distances_far_from_the_origin_are_exact() -> None:
         assert np.allclose(scores, -np.sort(-exact[:n], axis=1)[:, :5], rtol=1e-6)
 
 
+@pytest.mark.parametrize("offset", [0, 100, 1000])
+@pytest.mark.parametrize("n_queries", [1, 5, 40])
+def test_the_nearest_are_found_wherever_vectors_lie(offset: int, n_queries: int) -> None:
+    """A thousand spreads and more from zero, where squared lengths have no digits to spare."""
+    rng = np.random.default_rng(0)
+    vectors = (offset + rng.normal(size=(3000, 16)) / 10).astype(np.float32)
+    queries = (offset + rng.normal(size=(n_queries, 16)) / 10).astype(np.float32)
+    exact = -((queries[:, None].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)
+    assert KERNELS.scan(queries, vectors, "l2", 10)[0].tolist() == by_sorting(exact, 10)
+    scores = KERNELS.distances(queries, vectors, "l2")
+    assert np.allclose(scores, exact, atol=2e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_nearest_are_found_in_groups_that_lie_far_apart(masked: bool) -> None:
+    """No point is near to all: the products say nothing, and every digit comes of differences."""
+    rng = np.random.default_rng(1)
+    centres = np.repeat(rng.normal(size=(3, 8)) * 3000, 500, axis=0)
+    vectors = (centres + rng.normal(size=(1500, 8)) / 10).astype(np.float32)
+    queries = vectors[::50] + np.float32(0.01)
+    allow = rng.random(1500) < 0.5 if masked else None
+    exact = -((queries[:, None].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)
+    kept = exact if allow is None else np.where(allow, exact, -np.inf)
+    rows, _ = KERNELS.scan(queries, vectors, "l2", 7, None, allow)
+    assert rows.tolist() == by_sorting(kept, 7)
+
+
 def test_a_vector_without_direction_scores_zero() -> None:
     vectors = np.array([[0, 0], [1, 0], [-1, 0]], np.float32)
     inverse = np.array([0, 1, 1], np.float32)

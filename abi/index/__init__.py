@@ -11,7 +11,9 @@ from abi.index._hnsw import HNSW
 from abi.index._hnsw_plan import HNSWStats
 from abi.index._int8 import Int8Codes
 from abi.index._ivf import IVF
+from abi.index._ivfpq import ivfpq
 from abi.index._kmeans import assign, kmeans
+from abi.index._lire import LIRE, LIREStats
 from abi.index._postings import Postings
 from abi.index._pq import PQCodes
 from abi.index._protocol import METRICS, Found, Index, Mask, Scorer
@@ -21,6 +23,7 @@ from abi.index._vectors import Vectors, inverse_norms
 __all__ = [
     "HNSW",
     "IVF",
+    "LIRE",
     "METRICS",
     "BinaryCodes",
     "Flat",
@@ -29,6 +32,7 @@ __all__ = [
     "HNSWStats",
     "Index",
     "Int8Codes",
+    "LIREStats",
     "Mask",
     "PQCodes",
     "Postings",
@@ -38,5 +42,6 @@ __all__ = [
     "assign",
     "idf",
     "inverse_norms",
+    "ivfpq",
     "kmeans",
 ]

@@ -12,7 +12,7 @@ from abi.kernels import Top
 
 __all__ = ["spans", "top_of_blocks"]
 
-_ELEMENTS = 1 << 21  # of a block, when it is expanded
+_ELEMENTS = 1 << 17  # of a block, when it is expanded: they stay in the cache
 
 
 def spans(n: int, width: int) -> Iterator[tuple[int, int]]:

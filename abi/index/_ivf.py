@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import FormatError, InputError
+from abi.errors import InputError
+from abi.index._ivf_arrays import checked, packed
 from abi.index._kmeans import assign, kmeans
 from abi.index._probe import Partitions, probe
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
+from abi.kernels import NumpyKernels, select
 
 __all__ = ["IVF"]
 
@@ -36,11 +38,13 @@ class IVF:
         The rows in the order of their partitions: vectors, or codes of them.
     centroids : (nlist, dim) float32
     offsets : (nlist + 1,) int64
-        Partition i has the rows of the scorer from offsets[i] to offsets[i + 1].
+        Partition i has the rows of the scorer from offsets[i] to offsets[i + 1]; those after the
+        last are in no partition and never found.
     order : (n,) int, optional
         The caller's number of each of the scorer's rows; None where that is its place.
     nprobe : int
         Partitions that a search looks at where it names no number.
+    kernels : NumpyKernels, optional
 
     Examples
     --------
@@ -59,9 +63,11 @@ class IVF:
         offsets: I64,
         order: npt.NDArray[Any] | None = None,
         nprobe: int = 8,
+        kernels: NumpyKernels | None = None,
     ) -> None:
         self.scorer, self.centroids, self.offsets = scorer, centroids, offsets
         self.order, self.nprobe = order, nprobe
+        self.kernels = select() if kernels is None else kernels
 
     @classmethod
     def build(
@@ -90,7 +96,7 @@ class IVF:
         order = np.argsort(labels, kind="stable")
         counts = np.bincount(labels, minlength=nlist)
         offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        return cls(vectors.take(order), centroids, offsets, order, nprobe)
+        return cls(vectors.take(order), centroids, offsets, order, nprobe, kernels)
 
     @property
     def nlist(self) -> int:
@@ -166,15 +172,15 @@ class IVF:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What `from_arrays` makes an equal index of, over the same rows."""
-        found: dict[str, npt.NDArray[Any]] = {
-            "centroids": self.centroids,
-            "offsets": self.offsets,
-            "params": np.array([self.nprobe], np.int64),
-        }
-        return found if self.order is None else {**found, "order": self.order.astype(np.int64)}
+        return packed(self.centroids, self.offsets, self.order, self.nprobe)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], scorer: Scorer) -> IVF:
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        scorer: Scorer,
+        kernels: NumpyKernels | None = None,
+    ) -> IVF:
         """An index over arrays that were saved, which may be read-only memory maps.
 
         Raises
@@ -182,23 +188,8 @@ class IVF:
         FormatError
             If the arrays are not those of partitions of as many rows.
         """
-        n = len(scorer)
-        try:
-            centroids, offsets, params = (arrays[x] for x in ("centroids", "offsets", "params"))
-        except KeyError as error:
-            raise FormatError(f"no {error}", field="ivf") from None
-        order = arrays.get("order")
-        typed = centroids.dtype == np.float32 and offsets.dtype == params.dtype == np.int64
-        if not typed or centroids.ndim != 2 or offsets.shape != (len(centroids) + 1,):
-            raise FormatError("centroids and offsets that do not fit", field="ivf")
-        ascend = not offsets[0] and offsets[-1] == n and bool(np.all(offsets[1:] >= offsets[:-1]))
-        if not ascend or params.shape != (1,) or params[0] < 1 or not len(centroids):
-            raise FormatError(f"offsets that do not ascend from 0 to {n}", field="ivf")
-        if order is not None:
-            fits = order.shape == (n,) and order.dtype == np.int64
-            if not fits or not np.array_equal(np.sort(order), np.arange(n)):
-                raise FormatError("an order that is none of the rows", field="ivf")
-        return cls(scorer, centroids, offsets, order, int(params[0]))
+        found = checked(arrays, len(scorer))
+        return cls(scorer, found.centroids, found.offsets, found.order, found.nprobe, kernels)
 
     def _ranked(self, queries: F32) -> F32:
         """Scores of the centroids: `(Q, nlist)`."""
@@ -206,7 +197,7 @@ class IVF:
             expected = f"(Q, {self.centroids.shape[1]})"
             raise InputError(f"queries: shape {queries.shape}; expected {expected}")
         metric = "l2" if self.scorer.metric == "l2" else "ip"
-        return Vectors(self.centroids, metric).block(queries, 0, self.nlist)
+        return self.kernels.distances(queries, self.centroids, metric)
 
 
 def _recall(found: I64, exact: I64) -> float:

@@ -3,7 +3,8 @@
 Lloyd's iterations over a sample of 256 rows a centroid, as faiss takes. Under "cosine" and "ip" it
 is spherical: centroids have norm 1 and rows go to the one of the largest product. A centroid
 that loses all its rows takes half of those of the largest. The first centroids are chosen by
-k-means++ (Arthur and Vassilvitskii, 2007).
+k-means++ (Arthur and Vassilvitskii, 2007). Under "l2" rows are compared relative to a point among
+them: far from zero, products would lose the small differences that decide.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
-from abi.index._vectors import Vectors, inverse_norms
+from abi.index._vectors import inverse_norms
 from abi.kernels import NumpyKernels, select
 
-__all__ = ["assign", "kmeans"]
+__all__ = ["assign", "kmeans", "normed"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 SAMPLE = 256  # rows a centroid
-_SCORES = 1 << 22  # of rows and centroids at once
+_SCORES = 1 << 18  # of rows and centroids at once, which stay in the cache
 _SEEDS = 16  # rows a centroid that the first ones are chosen from
 _SPREAD = 1024  # centroids up to which they are chosen far from each other
 _NUDGE = 1 / 1024  # relative distance of two halves of a split centroid
@@ -56,10 +57,12 @@ def kmeans(
     Raises
     ------
     InputError
-        If there are fewer rows than centroids, or it is a metric of bits.
+        If there are fewer rows than centroids, the seed is negative, or it is a metric of bits.
     """
     if not 1 <= k <= len(vectors):
         raise InputError(f"k-means: {k} centroids of {len(vectors)} rows; expected 1 to as many")
+    if seed < 0:
+        raise InputError(f"seed is {seed}, expected 0 or more")
     if metric == "hamming":
         raise InputError('k-means: bits have no means; take index="flat" or "hnsw"')
     found = select() if kernels is None else kernels
@@ -68,24 +71,33 @@ def kmeans(
     sample = np.asarray(vectors[np.sort(chosen)], np.float32)
     if metric == "cosine":
         sample = sample * inverse_norms(sample)[:, None]
+    origin = _origin(sample, metric)
+    sample = sample - origin
     centroids = _start(sample, k, rng)
     for _ in range(iterations):
-        centroids = _normed(centroids, metric)
+        centroids = normed(centroids, metric)
         labels = assign(sample, centroids, metric, found)
         centroids = _means(sample, labels, centroids, rng)
-    return _normed(centroids, metric)
+    return normed(centroids, metric) + origin
 
 
 def assign(
     vectors: F32, centroids: F32, metric: str, kernels: NumpyKernels | None = None
 ) -> npt.NDArray[np.int32]:
     """The nearest centroid of each row: `(n,)` int32; under "cosine" the length is no matter."""
-    against = Vectors(centroids, "l2" if metric == "l2" else "ip", None, kernels or select())
+    found = select() if kernels is None else kernels
+    origin = _origin(centroids, metric)
+    against = centroids - origin
+    # |x - c|^2 is least where <x, c> - |c|^2 / 2 is largest.
+    offsets = np.vecdot(against, against) / 2 if metric == "l2" else None
     out = np.empty(len(vectors), np.int32)
-    step = max(1, _SCORES // len(centroids))
+    step = max(256, _SCORES // len(centroids))
     for start in range(0, len(vectors), step):
-        some = np.asarray(vectors[start : start + step], np.float32)
-        out[start : start + step] = against.block(some, 0, len(centroids)).argmax(axis=1)
+        some = np.asarray(vectors[start : start + step], np.float32) - origin
+        scores = found.distances(some, against, "ip")
+        if offsets is not None:
+            scores -= offsets
+        out[start : start + step] = scores.argmax(axis=1)
     return out
 
 
@@ -127,7 +139,16 @@ def _means(
     return means
 
 
-def _normed(centroids: F32, metric: str) -> F32:
+def _origin(rows: F32, metric: str) -> F32 | np.float32:
+    """What rows are compared relative to: their mean under "l2", where only differences count."""
+    if metric != "l2":
+        return np.float32(0)
+    mean = rows.mean(axis=0, dtype=np.float64)
+    return np.asarray(mean, np.float32)
+
+
+def normed(centroids: F32, metric: str) -> F32:
+    """Centroids of norm 1, but under "l2" as they are."""
     if metric == "l2":
         return centroids
     return centroids * inverse_norms(centroids)[:, None]

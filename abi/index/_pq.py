@@ -2,18 +2,22 @@
 
 Jegou, Douze and Schmid, PAMI 2011; names are faiss's: `m` parts, `nbits` a code. OPQ (Ge, He, Ke
 and Sun, CVPR 2013) first turns rows so that the parts lose least. What is coded may be the
-rest of a row after the centroid of its partition was taken off, as in faiss's IVFPQ.
+rest of a row after the centroid of its partition was taken off, as in faiss's IVFPQ. A query or
+two are scored by tables of their products with all words; for more, words are put in the codes'
+place and multiplied.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import InputError
+from abi.errors import FormatError, InputError
+from abi.index._arrays import check_metric, taken
 from abi.index._blocks import spans, top_of_blocks
 from abi.index._protocol import Found, Mask
 from abi.index._vectors import Vectors, inverse_norms
@@ -27,6 +31,7 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
 _SAMPLE = 256  # rows a word that words are learnt from
+_FEW = 2  # queries up to which tables are used: for more, multiplying is faster
 
 
 @dataclass(frozen=True)
@@ -119,16 +124,22 @@ class PQCodes:
         return len(self.codes)
 
     def prepare(self, queries: npt.NDArray[Any]) -> F32:
-        """Queries, of norm 1 under "cosine"."""
-        dim = self.words.shape[0] * self.words.shape[2]
+        """Queries, of norm 1 under "cosine", and where they are few their tables after them."""
+        dim = self._dim
         if queries.ndim != 2 or queries.shape[1] != dim:
             raise InputError(f"queries: shape {queries.shape}; expected (Q, {dim})")
         wide = np.ascontiguousarray(queries, np.float32)
-        return wide * inverse_norms(wide)[:, None] if self.metric == "cosine" else wide
+        if self.metric == "cosine":
+            wide = wide * inverse_norms(wide)[:, None]
+        if len(wide) > _FEW:
+            return wide
+        m, ksub, _ = self.words.shape
+        return np.concatenate([wide, self._tables(wide).reshape(len(wide), m * ksub)], axis=1)
 
     def block(self, prepared: F32, start: int, stop: int) -> F32:
         """Scores of rows start to stop: `(Q, stop - start)`."""
-        products = self.kernels.adc(self._tables(prepared), self._codes(slice(start, stop)))
+        products = self._products(prepared, self._codes(slice(start, stop)))
+        prepared = prepared[:, : self._dim]
         if self.centroids is not None and self.labels is not None:
             some, where = np.unique(self.labels[start:stop], return_inverse=True)
             products += (prepared @ self.centroids[some].T)[:, where]
@@ -144,7 +155,7 @@ class PQCodes:
 
     def pairs(self, prepared: F32, which: I64, rows: I64) -> F32:
         """Scores of single rows, each for one query: `(m,)`; `which` ascends."""
-        asked = prepared[which]
+        asked = prepared[which, : self._dim]
         back = decoded(self._codes(rows), self.words)
         back = back if self.rotation is None else back @ self.rotation.T
         if self.centroids is not None and self.labels is not None:
@@ -158,7 +169,53 @@ class PQCodes:
 
     def top(self, prepared: F32, k: int, allow: Mask | None = None) -> Found:
         """The best k of all rows, or of those allowed, `(n,)` bool."""
-        return top_of_blocks(self, prepared, k, allow, self.codes.shape[1])
+        few = len(prepared) <= _FEW
+        return top_of_blocks(self, prepared, k, allow, 1 if few else self._dim)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What `from_arrays` makes equal codes of."""
+        found: dict[str, npt.NDArray[Any] | None] = {
+            "codes": self.codes,
+            "words": self.words,
+            "constants": self.constants,
+            "rotation": self.rotation,
+            "centroids": self.centroids,
+            "labels": self.labels,
+        }
+        return {name: array for name, array in found.items() if array is not None}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        metric: str,
+        kernels: NumpyKernels | None = None,
+    ) -> PQCodes:
+        """Codes that were saved, which may be read-only memory maps.
+
+        Raises
+        ------
+        FormatError
+            If the arrays do not fit together.
+        InputError
+            If the metric is not one of float vectors.
+        """
+        check_metric(metric)
+        return cls(metric=metric, kernels=kernels or select(), **_checked(arrays))
+
+    @property
+    def _dim(self) -> int:
+        return int(self.words.shape[0] * self.words.shape[2])
+
+    def _products(self, prepared: F32, codes: U8) -> F32:
+        """Products of queries with what codes stand for: `(Q, n)`."""
+        queries, tables = np.split(prepared, [self._dim], axis=1)
+        if len(queries) > _FEW:
+            turned = queries if self.rotation is None else queries @ self.rotation
+            return self.kernels.distances(turned, decoded(codes, self.words), "ip")
+        shape = (len(queries), *self.words.shape[:2])
+        few = tables.reshape(shape) if tables.shape[1] else self._tables(queries)
+        return self.kernels.adc(few, codes)
 
     def _tables(self, queries: F32) -> F32:
         """Products of the parts of queries with all words: `(Q, m, words)`."""
@@ -185,6 +242,26 @@ def _check(vectors: Vectors, m: int, nbits: int) -> None:
         raise InputError(f"m={m}: expected {even} of the dimension, {dim}")
     if n < 1 << nbits:
         raise InputError(f"{n} rows; {1 << nbits} words need as many at least")
+
+
+def _checked(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    words = taken(arrays, "words", np.float32, (None, None, None))
+    m, ksub, width = words.shape
+    if ksub not in (16, 256) or not words.size or (ksub == 16 and m % 2):
+        raise FormatError(f"shape {words.shape}, expected 256 or 16 words a part", field="words")
+    dim = m * width
+    codes = taken(arrays, "codes", np.uint8, (None, m if ksub == 256 else m // 2))
+    constants = taken(arrays, "constants", np.float32, (len(codes),))
+    found = {"words": words, "codes": codes, "constants": constants}
+    if "rotation" in arrays:
+        found["rotation"] = taken(arrays, "rotation", np.float32, (dim, dim))
+    if "centroids" in arrays or "labels" in arrays:
+        centroids = taken(arrays, "centroids", np.float32, (None, dim))
+        labels = taken(arrays, "labels", np.int32, (len(codes),))
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(centroids):
+            raise FormatError(f"expected 0 to {len(centroids) - 1}", field="labels")
+        found |= {"centroids": centroids, "labels": labels}
+    return found
 
 
 def _rests(vectors: Vectors, rows: I64, partition: tuple[F32, npt.NDArray[np.int32]] | None) -> F32:

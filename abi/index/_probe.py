@@ -19,6 +19,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _CANDIDATES = 1 << 23  # scores that are held at once
+_SLACK = 16  # more candidates than wanted where products stand for differences
 
 
 @dataclass(frozen=True)
@@ -130,17 +131,25 @@ def _search(
         for line, (i, at) in zip(block, zip(query[same], where[same], strict=True), strict=True):
             buffers[i][at : at + last - first] = line
     for i, (buffer, some) in enumerate(zip(buffers, chosen, strict=True)):
-        _best(space, buffer, offsets[some], begins[i], rows[start + i], scores[start + i])
+        asked = prepared[start + i : start + i + 1]
+        found = _best(space, asked, buffer, offsets[some], begins[i], scores.shape[1])
+        rows[start + i, : len(found[0])], scores[start + i, : len(found[0])] = found
 
 
-def _best(space: Partitions, found: F32, firsts: I64, begins: I64, rows: I64, scores: F32) -> None:
+def _best(
+    space: Partitions, asked: Any, found: F32, firsts: I64, begins: I64, k: int
+) -> tuple[I64, F32]:
     """The best of a query's candidates, equal scores by the lower row."""
-    k = len(rows)
+    rough = space.scorer.metric == "l2"
+    count = k + _SLACK if rough else k
     kept = np.flatnonzero(found > -np.inf)
-    if len(kept) > k:
-        least = np.partition(found[kept], len(kept) - k)[len(kept) - k]
+    if len(kept) > count:
+        least = np.partition(found[kept], len(kept) - count)[len(kept) - count]
         kept = kept[found[kept] >= least]
     block = np.searchsorted(begins, kept, side="right") - 1
-    names = space.rows(firsts[block] + kept - begins[block])
-    order = np.lexsort((names, -found[kept]))[:k]
-    rows[: len(order)], scores[: len(order)] = names[order], found[kept][order]
+    places, scores = firsts[block] + kept - begins[block], found[kept]
+    if rough:
+        scores = space.scorer.pairs(asked, np.zeros(len(places), np.int64), places)
+    names = space.rows(places)
+    order = np.lexsort((names, -scores))[:k]
+    return names[order], scores[order]

@@ -32,8 +32,10 @@ def encoded(rows: F32, words: F32, kernels: NumpyKernels) -> U8:
 
 def decoded(codes: U8, words: F32) -> F32:
     """What codes stand for: `(n, dim)`."""
-    found = words[np.arange(len(words)), codes]  # (n, m, dim / m)
-    return found.reshape(len(codes), -1)
+    m, ksub, width = words.shape
+    rows = words.reshape(m * ksub, width)
+    found: F32 = rows.take(codes + np.arange(0, m * ksub, ksub), axis=0)  # (n, m, dim / m)
+    return found.reshape(len(codes), m * width)
 
 
 def rotated(sample: F32, m: int, nbits: int, seed: int, kernels: NumpyKernels) -> F32:

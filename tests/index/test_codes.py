@@ -25,24 +25,33 @@ def recall(index: Any, vectors: Vectors, queries: Any, **options: Any) -> float:
 
 
 def test_int8_is_worked_by_hand() -> None:
-    """1.27 is code 127, so a code of 1 is 0.01: (0.5, 1.27) has codes 50 and 127."""
-    codes = Int8Codes.of(Vectors.of(np.float32([[0.5, 1.27], [0, 0]]), "ip"))
-    assert codes.codes.tolist() == [[50, 127], [0, 0]]
-    assert codes.scales.tolist() == [pytest.approx(0.01), 1]
+    """About their mean the rows are (0.5, 1.27) and its opposite; as 127 is 1.27, 1 is 0.01."""
+    codes = Int8Codes.of(Vectors.of(np.float32([[3.5, 6.27], [2.5, 3.73]]), "ip"))
+    assert codes.centre.tolist() == [3, 5]
+    assert codes.codes.tolist() == [[50, 127], [-50, -127]]
+    assert codes.scales.tolist() == pytest.approx([0.01, 0.01])
     scores = codes.block(codes.prepare(np.float32([[2, 1]])), 0, 2)
-    assert scores[0].tolist() == [pytest.approx(2.27), 0]
+    assert scores[0].tolist() == pytest.approx([13.27, 8.73])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_codes_lose_nothing_where_rows_lie_off_zero(metric: str) -> None:
+    """Each dimension off by its own: what is coded is the difference from the mean."""
+    rng = np.random.default_rng(6)
+    points = (clustered(2000, 32, 40) + 20 * rng.normal(size=32)).astype(np.float32)
+    vectors, queries = Vectors.of(points, metric), points[:50] + np.float32(0.2)
+    assert recall(Flat(Int8Codes.of(vectors)), vectors, queries) > 0.93
+    assert recall(Rescored(Flat(BinaryCodes.of(vectors)), vectors, 10), vectors, queries) > 0.93
 
 
 def test_signs_are_worked_by_hand() -> None:
-    """Centred rows are (1, 1) and (-1, -1); turned by no rotation their signs say all."""
+    """Centred rows are (1, 1) and (-1, -1), and so is the query: signs and lengths say all."""
     codes = BinaryCodes.of(Vectors.of(np.float32([[3, 3], [1, 1]]), "ip"))
-    plain = BinaryCodes(codes.codes, codes.factors, codes.rotation, codes.centre, "ip")
     assert codes.centre.tolist() == [2, 2]
-    turned = np.float32([[1, 1]]) @ codes.rotation
     assert (codes.codes[0] ^ codes.codes[1]).tolist() == [3]  # opposite signs
-    estimate = float(np.abs(turned).sum() * codes.factors[0, 0])
-    scores = plain.block(plain.prepare(np.ones((9, 2), np.float32)), 0, 2)
-    assert scores[0].tolist() == [pytest.approx(4 + estimate), pytest.approx(4 - estimate)]
+    assert codes.factors[1].tolist() == pytest.approx([2, 2])
+    scores = codes.block(codes.prepare(np.ones((9, 2), np.float32)), 0, 2)
+    assert scores[0].tolist() == pytest.approx([6, 2])
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -91,6 +100,41 @@ def test_signs_estimate_products_without_a_bias() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
+def test_estimates_are_within_their_bounds(metric: str) -> None:
+    """Rows of no structure, for which the paper proves them: 19 of 20, and all but one in 1,000."""
+    rng = np.random.default_rng(4)
+    points = rng.normal(size=(2000, 96)).astype(np.float32)
+    queries = rng.normal(size=(20, 96)).astype(np.float32)
+    vectors = Vectors.of(points, metric)
+    codes = BinaryCodes.of(vectors)
+    exact = vectors.block(vectors.prepare(queries), 300, 2000)
+    error = np.abs(codes.block(codes.prepare(queries), 300, 2000) - exact)
+    assert 0.94 < np.mean(error < codes.bounds(queries, 300, 2000)) < 0.99
+    assert np.mean(error < codes.bounds(queries, 300, 2000, epsilon=3.5)) > 0.999
+
+
+def test_what_signs_say_whole_has_no_bound() -> None:
+    """In one dimension a sign and a length are everything."""
+    codes = BinaryCodes.of(Vectors.of(np.float32([[1], [2], [6]]), "ip"))
+    assert codes.bounds(np.float32([[5]]), 0, 3).max() < 1e-2
+    assert codes.block(codes.prepare(np.float32([[5]] * 3)), 0, 3)[0] == pytest.approx([5, 10, 30])
+
+
+def test_queries_are_rounded_to_sixteen_levels() -> None:
+    """Nought to fifteen, no rotation and no centre: nothing is lost, and counts are products."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(50, 70)).astype(np.float32)
+    made = BinaryCodes.of(Vectors.of(points, "ip"))
+    plain = np.eye(70, dtype=np.float32), np.zeros(70, np.float32)
+    codes = BinaryCodes(made.codes, made.factors, *plain, "ip")
+    queries = rng.integers(0, 16, (5, 70)).astype(np.float32)
+    queries[:, 0], queries[:, 1] = 0, 15
+    many = codes.block(codes.prepare(queries), 0, 50)
+    few = codes.block(codes.prepare(queries[:2]), 0, 50)
+    assert np.allclose(few, many[:2], rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("metric", METRICS)
 def test_scored_again_codes_find_what_vectors_find(metric: str) -> None:
     points = clustered(6000, 48, 60)
     vectors, queries = Vectors.of(points, metric), points[:60] + np.float32(0.2)
@@ -134,9 +178,10 @@ def test_all_rows_taken_and_scored_again_is_the_exact_search(
 
 
 def test_binary_codes_take_a_bit_a_dimension() -> None:
-    codes = BinaryCodes.of(Vectors.of(clustered(1000, 128, 4), "cosine"))
-    assert codes.codes.nbytes == 1000 * 16
-    assert codes.factors.nbytes == 1000 * 8
+    for metric, factors in (("l2", 8), ("cosine", 12)):
+        codes = BinaryCodes.of(Vectors.of(clustered(1000, 128, 4), metric))
+        assert codes.codes.nbytes == 1000 * 16
+        assert codes.factors.nbytes == 1000 * factors
 
 
 @pytest.mark.parametrize("kind", CODES)

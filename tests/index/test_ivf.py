@@ -1,4 +1,4 @@
-"""k-means and partitions: centroids as they should be, searches against comparing everything."""
+"""Partitions: searches against comparing everything, at every selectivity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abi.errors import FormatError, InputError
-from abi.index import IVF, Flat, Vectors, assign, kmeans
+from abi.index import IVF, Flat, Vectors
 
 
 def clustered(n: int, dim: int, clusters: int, seed: int = 0) -> Any:
@@ -18,61 +18,6 @@ def clustered(n: int, dim: int, clusters: int, seed: int = 0) -> Any:
     centres = rng.normal(size=(clusters, dim)) * 4
     found = centres[rng.integers(clusters, size=n)] + rng.normal(size=(n, dim))
     return found.astype(np.float32)
-
-
-def test_centroids_of_points_that_lie_apart_are_their_means() -> None:
-    points = np.float32([[0, 0], [0, 2], [10, 0], [10, 2], [0, 20], [0, 22]])
-    centroids = kmeans(points, 3)
-    assert sorted(map(tuple, centroids.tolist())) == [(0, 1), (0, 21), (10, 1)]
-    labels = assign(points, centroids, "l2")
-    assert labels[0] == labels[1] != labels[2] == labels[3] != labels[4] == labels[5]
-
-
-def test_spherical_centroids_have_length_one() -> None:
-    points = np.float32([[5, 0], [1, 0.1], [0, 3], [0.1, 1]])
-    for metric in ("cosine", "ip"):
-        centroids = kmeans(points, 2, metric)
-        assert np.linalg.norm(centroids, axis=1) == pytest.approx([1, 1])
-        labels = assign(points, centroids, metric)
-        assert labels[0] == labels[1] != labels[2] == labels[3]
-
-
-def test_it_comes_near_the_best_error() -> None:
-    """Within a tenth of what the true centres give."""
-    rng = np.random.default_rng(3)
-    centres = rng.normal(size=(20, 8)) * 8
-    points = (centres[rng.integers(20, size=4000)] + rng.normal(size=(4000, 8))).astype(np.float32)
-
-    def error(centroids: Any) -> float:
-        away = ((points[:, None] - centroids[None]) ** 2).sum(axis=2)
-        return float(away.min(axis=1).mean())
-
-    assert error(kmeans(points, 40, iterations=15)) < 1.1 * error(centres)
-
-
-def test_rows_that_are_equal_have_as_many_centroids_as_wanted() -> None:
-    points = np.ones((50, 3), np.float32)
-    centroids = kmeans(points, 5)
-    assert centroids.shape == (5, 3)
-    assert np.isfinite(centroids).all()
-    assert centroids == pytest.approx(np.ones((5, 3)), abs=0.02)
-
-
-def test_no_centroid_is_left_without_rows() -> None:
-    points = clustered(3000, 6, 4)
-    labels = assign(points, kmeans(points, 64, iterations=20), "l2")
-    assert np.bincount(labels, minlength=64).min() > 0
-
-
-def test_it_is_the_same_for_the_same_seed() -> None:
-    points = clustered(500, 4, 5)
-    assert kmeans(points, 9, seed=4).tolist() == kmeans(points, 9, seed=4).tolist()
-
-
-@pytest.mark.parametrize("k", [0, 4])
-def test_there_are_no_more_centroids_than_rows(k: int) -> None:
-    with pytest.raises(InputError, match=f"{k} centroids of 3 rows; expected 1 to as many"):
-        kmeans(np.ones((3, 2), np.float32), k)
 
 
 def test_bits_have_no_means() -> None:
@@ -151,17 +96,48 @@ def test_rows_in_the_order_of_partitions_need_no_order() -> None:
     assert index.order[places].tolist() == index.search(points[:5], 7)[0].tolist()
 
 
+@pytest.mark.parametrize("n_queries", [1, 3, 40])
+def test_distances_are_those_of_the_exact_search_wherever_zero_is(n_queries: int) -> None:
+    """Ten thousand spreads away, where products have no digits for them."""
+    rng = np.random.default_rng(0)
+    points, queries = (
+        (1000 + rng.normal(size=(n, 16)) / 10).astype(np.float32) for n in (3000, n_queries)
+    )
+    index = IVF.build(Vectors.of(points, "l2"), 12)
+    exact = -((queries[:, None].astype(np.float64) - points[None]) ** 2).sum(axis=2)
+    rows, scores = index.search(queries, 10, nprobe=12)
+    assert rows.tolist() == np.argsort(-exact, axis=1)[:, :10].tolist()
+    assert scores == pytest.approx(np.take_along_axis(exact, rows, axis=1), rel=1e-4)
+
+
+def test_rows_after_the_last_partition_are_never_found() -> None:
+    points = clustered(60, 4, 6)
+    index = IVF.build(Vectors.of(points, "l2"), 5)
+    assert index.order is not None
+    cut = IVF(index.scorer, index.centroids, np.minimum(index.offsets, 50), index.order)
+    gone = index.order[50:].tolist()
+    rows, _ = cut.search(points[gone], 60)
+    assert {*rows[0].tolist()} == {*range(60)} - {*gone} | {-1}
+    allow = np.zeros(60, np.bool_)
+    allow[gone] = True
+    assert cut.search(points[gone], 3, allow)[0].max() == -1
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("centroids", None),
         ("centroids", np.zeros((3, 2))),
+        ("centroids", np.full((3, 2), np.nan, np.float32)),
+        ("centroids", np.zeros((3, 0), np.float32)),
         ("offsets", np.array([0, 2, 1, 9])),
-        ("offsets", np.array([0, 3, 6, 8])),
+        ("offsets", np.array([0, 3, 6, 10])),
+        ("offsets", np.array([0, -(2**63), 6, 9])),
         ("offsets", np.array([1, 3, 6, 9])),
         ("offsets", np.array([0, 3, 9])),
         ("order", np.zeros(9, np.int64)),
         ("order", np.arange(8)),
+        ("order", np.array([0, 1, 2, 3, 4, 5, 6, 7, -1])),
         ("params", np.array([0])),
         ("params", np.array([], np.int64)),
     ],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from abi.errors import InputError
-from abi.index import IVF, Flat, PQCodes, Rescored, Vectors, assign
+from abi.index import IVF, Flat, PQCodes, Rescored, Vectors, assign, ivfpq
 from tests.index.test_codes import METRICS, recall
 from tests.index.test_ivf import clustered
 
@@ -73,18 +73,37 @@ def test_more_parts_bits_and_a_rotation_lose_less() -> None:
 def test_ivfpq_scored_again_finds_what_vectors_find(metric: str) -> None:
     points = clustered(6000, 32, 60)
     vectors, queries = Vectors.of(points, metric), points[:60] + np.float32(0.2)
-    parts = IVF.build(vectors, 32)
-    assert parts.order is not None
-    ordered = vectors.take(parts.order)
-    labels = np.repeat(np.arange(32, dtype=np.int32), parts.offsets[1:] - parts.offsets[:-1])
-    codes = PQCodes.of(ordered, 8, partition=(parts.centroids, labels))
-    index = IVF(codes, parts.centroids, parts.offsets, parts.order)
+    index = ivfpq(vectors, 32, 8)
     assert recall(Rescored(index, vectors, 20), vectors, queries, nprobe=8) > 0.95
     whole = Rescored(Flat(PQCodes.of(vectors, 16)), vectors, 10)
     assert recall(whole, vectors, queries) > 0.95
     _, all_parts = index.search(queries, 10, nprobe=32)
-    _, everything = Flat(codes).search(queries, 10)
+    _, everything = Flat(index.scorer).search(queries, 10)
     assert np.allclose(all_parts, everything, atol=1e-3)
+
+
+def test_what_is_left_after_the_centroid_is_coded_better() -> None:
+    """As the paper finds: rests are smaller than rows, so words lie closer to them."""
+    vectors = Vectors.of(clustered(3000, 16, 40), "l2")
+    index = ivfpq(vectors, 32, 4, 4)
+    assert index.order is not None
+    rows = np.arange(3000)
+    rests = -np.mean(index.scorer.pairs(vectors.data[index.order], rows, rows))
+    assert rests < 0.5 * error(vectors, m=4, nbits=4)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("residual", [False, True])
+def test_tables_and_products_give_the_same(metric: str, residual: bool) -> None:
+    """Few queries are scored by tables, in a search prepared once; many by words multiplied."""
+    vectors, queries = Vectors.of(clustered(600, 8, 9), metric), clustered(6, 8, 9, seed=4)
+    codes = ivfpq(vectors, 6, 4, 4, opq=True).scorer if residual else PQCodes.of(vectors, 4, 4)
+    many = codes.block(codes.prepare(queries), 50, 400)
+    few = [codes.block(codes.prepare(queries[i : i + 2]), 50, 400) for i in (0, 2, 4)]
+    part = codes.block(codes.prepare(queries)[4:], 50, 400)  # as a batch asks of a partition
+    scale = np.abs(many).max()
+    assert np.allclose(np.concatenate(few), many, atol=1e-5 * scale)
+    assert np.allclose(part, many[4:], atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ the opposites of `$eq` and `$in`: a point without the field matches. `$eq` of No
 a missing field; `$exists` asks whether there is anything, null included. `$contains` is for a
 list that has an element and for a string that has a part. A datetime or date compares with
 strings that are ISO 8601 dates, as moments, in UTC where they name no zone.
+
+At most 32 deep, 4,096 elements in a list of operands or conditions, 10,000 conditions and 100,000
+values in all. `matches` is what a filter means; `mask` says the same of columns, and asks for
+just the payloads that they cannot tell of, each once.
 """
 
 from abi.store.filter._nodes import And, Filter, Leaf, Not, Or

@@ -1,151 +1,82 @@
 """One operator on one path, judged by columns: comparisons of small integers.
 
-What no column has, odd values and paths with a number among their steps, is judged by the
-payloads themselves, of just the rows that have something there.
+What no column has, odd values and elements that are taken by their number, is left open, and
+just for the rows that may have such.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.store.filter._compare import ORDER, Moment, instant, kind_of
+from abi.store.filter._codes import SCALARS, beyond_columns, chosen
+from abi.store.filter._verdict import Verdict
 from abi.store.payload import Columns
+from abi.store.payload._path_columns import PathColumns
 
 if TYPE_CHECKING:
     from abi.store.filter._nodes import Leaf
-    from abi.store.payload._column import Column
-    from abi.store.payload._columns import PathColumns
 
-__all__ = ["leaf_mask"]
+__all__ = ["leaf_verdict"]
 
 Bool = npt.NDArray[np.bool_]
-PayloadAt = Callable[[int], Mapping[str, Any]]
-
-_KINDS = {"number": ("int", "float"), "str": ("str",), "bool": ("bool",), "moment": ("str",)}
 
 
-def leaf_mask(leaf: Leaf, columns: Columns, payload_at: PayloadAt) -> Bool:
-    """Which rows match, `(n,)`."""
-    if any(step.isdecimal() for step in leaf.path) or not all(leaf.path):
-        return _judged(leaf, np.ones(columns.n, np.bool_), columns.n, payload_at)
-    path = columns.paths.get(".".join(leaf.path))
+def leaf_verdict(leaf: Leaf, columns: Columns) -> Verdict:
+    """What columns say of each row."""
+    path, unsure = columns.find(leaf.path)
     if path is None:
-        if not columns.complete:
-            return _judged(leaf, np.ones(columns.n, np.bool_), columns.n, payload_at)
-        return np.full(columns.n, leaf.matches({}))
-    found, look = _by_columns(leaf, path)
-    look = look | path.mask("odd")
-    return np.where(look, _judged(leaf, look, columns.n, payload_at), found)
-
-
-def _judged(leaf: Leaf, rows: Bool, n: int, payload_at: PayloadAt) -> Bool:
-    found = np.zeros(n, np.bool_)
-    for row in np.flatnonzero(rows).tolist():
-        found[row] = leaf.matches(payload_at(row))
-    return found
-
-
-def _by_columns(leaf: Leaf, path: PathColumns) -> tuple[Bool, Bool]:
-    """Rows that match, and rows that have to be looked at."""
-    nothing = np.zeros(path.n, np.bool_)
+        return Verdict.of(np.full(columns.n, leaf.matches({})), unsure)
     if leaf.op == "$exists":
-        return (path.present if leaf.operand else ~path.present), nothing
-    if leaf.op == "$contains":
-        return _contains(leaf, path)
-    if leaf.op == "$in":
-        found, look = nothing.copy(), nothing
-        for kind, operands in _by_kind(leaf.operand).items():
-            more, closer = _equal(path, kind, operands)
-            found, look = found | more, look | closer
-        return found, look
-    if leaf.op == "$eq":
-        return _equal(path, kind_of(leaf.operand), [leaf.operand])
-    found = nothing
-    for kind in _KINDS[kind_of(leaf.operand)]:
-        column = path.column(kind)
-        found = found | column.having(_ordered(column, leaf.op, leaf.operand))
-    return found, nothing
+        yes, look = path.present == leaf.operand, None
+    elif leaf.op == "$contains":
+        yes, look = _contains(leaf, path, columns)
+    else:
+        yes, look = _scalars(leaf, path), _composites(leaf, path)
+    if path.has("odd") and beyond_columns(leaf):
+        look = _either(look, path.mask("odd"))
+    return Verdict.of(yes, _either(look, unsure))
 
 
-def _by_kind(operands: list[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for operand in operands:
-        found.setdefault(kind_of(operand), []).append(operand)
+def _scalars(leaf: Leaf, path: PathColumns) -> Bool:
+    """Rows with a scalar that matches; for equality, null where it is asked for."""
+    masks = [column.having(codes) for column, codes in chosen(leaf, path)]
+    if "null" in leaf.kinds:
+        masks.append(path.mask("null"))
+        if leaf.op != "$contains":  # what is missing is null, but no element
+            masks.append(~path.present)
+    found = masks[0] if masks else np.zeros(path.n, np.bool_)
+    for mask in masks[1:]:
+        found = found | mask
     return found
 
 
-def _equal(path: PathColumns, kind: str, operands: list[Any]) -> tuple[Bool, Bool]:
-    """Rows with a value equal to one of some, all of one kind."""
-    nothing = np.zeros(path.n, np.bool_)
-    if kind == "null":
-        return path.mask("null") | ~path.present, nothing
-    if kind not in _KINDS:  # whole lists and objects
-        return nothing, path.present
-    found = nothing
-    for name in _KINDS[kind]:
-        column = path.column(name)
-        ranges = [r for operand in operands for r in _places(column, operand)]
-        found = found | column.having(_joined(ranges, len(column)))
-    return found, nothing
+def _composites(leaf: Leaf, path: PathColumns) -> Bool | None:
+    """Rows that may hold a list or an object that is asked for; None for none."""
+    if "dict" in leaf.kinds:
+        return path.present
+    return path.mask("lists") if "list" in leaf.kinds and path.has("lists") else None
 
 
-def _joined(ranges: list[slice], size: int) -> slice | Bool:
-    if len(ranges) == 1:
-        return ranges[0]
-    chosen = np.zeros(size, np.bool_)
-    for some in ranges:
-        chosen[some] = True
-    return chosen
-
-
-def _places(column: Column, operand: Any) -> Iterator[slice]:
-    """Codes of the values equal to an operand."""
-    if isinstance(operand, Moment):
-        wanted = instant(operand)
-        same = [
-            i for i, when in enumerate(_instants(column)) if when is not None and when == wanted
-        ]
-        yield from (slice(i, i + 1) for i in same)
-        return
-    numbers = range(len(column))
-    start = bisect_left(numbers, operand, key=column.word)
-    yield slice(start, bisect_right(numbers, operand, lo=start, key=column.word))
-
-
-def _ordered(column: Column, op: str, operand: Any) -> slice | Bool:
-    """Codes of the values above or below an operand."""
-    numbers = range(len(column))
-    if isinstance(operand, Moment):
-        wanted, order = instant(operand), ORDER[op]
-        moments = (when is not None and order(when, wanted) for when in _instants(column))
-        return np.fromiter(moments, np.bool_, len(column))
-    if op in ("$gt", "$lte"):
-        place = bisect_right(numbers, operand, key=column.word)
-    else:
-        place = bisect_left(numbers, operand, key=column.word)
-    return slice(place, None) if op in ("$gt", "$gte") else slice(0, place)
-
-
-def _instants(column: Column) -> list[int | None]:
-    return [instant(column.word(code)) for code in range(len(column))]
-
-
-def _contains(leaf: Leaf, path: PathColumns) -> tuple[Bool, Bool]:
-    """Elements of lists and parts of strings; which of both a value is, is looked at."""
+def _contains(leaf: Leaf, path: PathColumns, columns: Columns) -> tuple[Bool, Bool | None]:
+    """Elements of lists and parts of strings."""
     lists = path.mask("lists")
-    found, look = _equal(path, kind_of(leaf.operand), [leaf.operand])
-    if leaf.operand is None:  # not what is missing
-        found = found & path.present
-    found, look = np.zeros(path.n, np.bool_), (found | look) & lists
-    if type(leaf.operand) is str:
+    found = _scalars(leaf, path) & lists
+    look = lists if not leaf.kinds <= {*SCALARS, "null"} else None
+    if "str" in leaf.kinds:
         column = path.column("str")
-        words = (leaf.operand in column.word(code) for code in range(len(column)))
-        parts = column.having(np.fromiter(words, np.bool_, len(column)))
-        look = look | (parts & lists)  # an element that has the part is no match by itself
-        found = parts & ~lists
-    return found, look
+        parts = column.having(column.containing(leaf.operand))
+    else:
+        parts = np.zeros(path.n, np.bool_)
+    # Where a list on the way leads to lists and to other values, the entries do not tell which
+    # of them are elements.
+    mixed = lists & columns.within_lists(leaf.path)
+    if mixed.any():
+        look = _either(look, mixed & (found | parts))
+    return found | (parts & ~lists), look
+
+
+def _either(a: Bool | None, b: Bool | None) -> Bool | None:
+    return b if a is None else a if b is None else a | b

@@ -3,67 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.store.filter._compare import compare, same
-from abi.store.filter._mask import leaf_mask
-from abi.store.payload import Columns, values_at
+from abi.store.filter._compare import ORDER, compare
+from abi.store.filter._estimate import leaf_share, share_within
+from abi.store.filter._mask import leaf_verdict
+from abi.store.filter._verdict import Verdict
+from abi.store.payload import Columns, Key, values_at
+from abi.store.payload._moments import instant
+from abi.store.payload._values import key_of, kind_of
 
 __all__ = ["And", "Filter", "Leaf", "Not", "Or"]
 
 Bool = npt.NDArray[np.bool_]
 PayloadAt = Callable[[int], Mapping[str, Any]]
 
+_SHOWN = 5  # operands of a list that are shown
+
 
 class Filter(Protocol):
-    """A condition on payloads."""
+    """A condition on payloads. It can be hashed, and its text can be read."""
 
     def matches(self, payload: Mapping[str, Any]) -> bool:
         """Whether one payload matches."""
 
+    def judge(self, columns: Columns) -> Verdict:
+        """What columns alone say of their rows."""
+
+    def estimate(self, columns: Columns) -> float:
+        """Expected share of the rows that match, 0 to 1, by counts of values.
+
+        Conditions on different fields are taken as independent. A column's codes are counted
+        when it is first asked for; after that no row is looked at.
+        """
+
+    def paths(self) -> frozenset[str]:
+        """The paths that it depends on."""
+
     def mask(self, columns: Columns, payload_at: PayloadAt) -> Bool:
-        """Which rows match, `(n,)`; `payload_at(row)` is asked for what no column has."""
+        """Which rows match, `(n,)`; `payload_at(row)` is asked where columns cannot tell."""
+        verdict = self.judge(columns)
+        if verdict.maybe is None:
+            return verdict.yes
+        found = verdict.yes.copy()
+        for row in np.flatnonzero(verdict.maybe).tolist():
+            found[row] = self.matches(payload_at(row))
+        return found
 
 
 @dataclass(frozen=True)
-class Leaf:
+class Leaf(Filter):
     """One operator on one path."""
 
     path: tuple[str, ...]
     op: str
-    operand: Any
+    operand: Any = field(compare=False)
+    keys: frozenset[Key] = field(init=False, repr=False)  # the operand, or those of `$in`
+    kinds: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        keys = frozenset(map(key_of, self.operand if self.op == "$in" else [self.operand]))
+        object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "kinds", frozenset(kind for kind, _ in keys))
 
     def matches(self, payload: Mapping[str, Any]) -> bool:
         values = list(values_at(payload, self.path))
         if self.op == "$exists":
             return bool(values) is self.operand
         if self.op == "$contains":
-            return any(_contains(value, self.operand) for value in values)
-        if self.op == "$in":
-            return any(self._equal(values, operand) for operand in self.operand)
-        if self.op == "$eq":
-            return self._equal(values, self.operand)
+            return any(self._within(value) for value in values)
+        if self.op in ("$eq", "$in"):
+            if not values:
+                return "null" in self.kinds
+            return any(map(self._equal, _with_elements(values)))
         return any(compare(self.op, value, self.operand) for value in _with_elements(values))
 
-    def mask(self, columns: Columns, payload_at: PayloadAt) -> Bool:
-        return leaf_mask(self, columns, payload_at)
+    def judge(self, columns: Columns) -> Verdict:
+        return leaf_verdict(self, columns)
+
+    def estimate(self, columns: Columns) -> float:
+        return leaf_share(self, columns)
+
+    def paths(self) -> frozenset[str]:
+        return frozenset([".".join(self.path)])
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)} {self.op} {self.operand!r}"
+        return f"{'.'.join(self.path)} {self.op} {_shown(self.operand)}"
 
-    @staticmethod
-    def _equal(values: list[Any], operand: Any) -> bool:
-        if operand is None and not values:
+    def _equal(self, value: Any) -> bool:
+        """Whether a value is an operand; as fast for many operands as for one."""
+        kind = kind_of(value)
+        if kind in self.kinds and key_of(value) in self.keys:
             return True
-        return any(compare("$eq", value, operand) for value in _with_elements(values))
+        dated = kind == "str" and "moment" in self.kinds
+        return dated and ("moment", instant(value)) in self.keys
+
+    def _within(self, value: Any) -> bool:
+        if type(value) is list:
+            return any(map(self._equal, value))
+        return type(value) is str and "str" in self.kinds and self.operand in value
 
 
 @dataclass(frozen=True)
-class And:
+class And(Filter):
     """All of some conditions; of none, always."""
 
     parts: tuple[Filter, ...]
@@ -71,18 +117,31 @@ class And:
     def matches(self, payload: Mapping[str, Any]) -> bool:
         return all(part.matches(payload) for part in self.parts)
 
-    def mask(self, columns: Columns, payload_at: PayloadAt) -> Bool:
-        found = np.ones(columns.n, np.bool_)
+    def judge(self, columns: Columns) -> Verdict:
+        found = Verdict(np.ones(columns.n, np.bool_))
         for part in self.parts:
-            found &= part.mask(columns, payload_at)
+            found = found & part.judge(columns)
         return found
+
+    def estimate(self, columns: Columns) -> float:
+        bounds: list[Leaf] = []
+        found = 1.0
+        for part in self.parts:
+            if isinstance(part, Leaf) and part.op in ORDER:
+                bounds.append(part)
+            else:
+                found *= part.estimate(columns)
+        return found * share_within(bounds, columns)
+
+    def paths(self) -> frozenset[str]:
+        return frozenset().union(*(part.paths() for part in self.parts))
 
     def __str__(self) -> str:
         return " and ".join(map(str, self.parts)) or "everything"
 
 
 @dataclass(frozen=True)
-class Or:
+class Or(Filter):
     """Any of some conditions."""
 
     parts: tuple[Filter, ...]
@@ -90,18 +149,27 @@ class Or:
     def matches(self, payload: Mapping[str, Any]) -> bool:
         return any(part.matches(payload) for part in self.parts)
 
-    def mask(self, columns: Columns, payload_at: PayloadAt) -> Bool:
-        found = np.zeros(columns.n, np.bool_)
+    def judge(self, columns: Columns) -> Verdict:
+        found = Verdict(np.zeros(columns.n, np.bool_))
         for part in self.parts:
-            found |= part.mask(columns, payload_at)
+            found = found | part.judge(columns)
         return found
+
+    def estimate(self, columns: Columns) -> float:
+        none = 1.0
+        for part in self.parts:
+            none *= 1 - part.estimate(columns)
+        return 1 - none
+
+    def paths(self) -> frozenset[str]:
+        return frozenset().union(*(part.paths() for part in self.parts))
 
     def __str__(self) -> str:
         return "(" + " or ".join(map(str, self.parts)) + ")"
 
 
 @dataclass(frozen=True)
-class Not:
+class Not(Filter):
     """The opposite of a condition."""
 
     part: Filter
@@ -109,8 +177,14 @@ class Not:
     def matches(self, payload: Mapping[str, Any]) -> bool:
         return not self.part.matches(payload)
 
-    def mask(self, columns: Columns, payload_at: PayloadAt) -> Bool:
-        return ~self.part.mask(columns, payload_at)
+    def judge(self, columns: Columns) -> Verdict:
+        return ~self.part.judge(columns)
+
+    def estimate(self, columns: Columns) -> float:
+        return 1 - self.part.estimate(columns)
+
+    def paths(self) -> frozenset[str]:
+        return self.part.paths()
 
     def __str__(self) -> str:
         return f"not ({self.part})"
@@ -123,7 +197,11 @@ def _with_elements(values: list[Any]) -> Iterator[Any]:
             yield from value
 
 
-def _contains(value: Any, operand: Any) -> bool:
-    if type(value) is list:
-        return any(same(item, operand) for item in value)
-    return type(value) is str and type(operand) is str and operand in value
+def _shown(operand: Any) -> str:
+    kind = kind_of(operand)
+    if kind == "moment":
+        return str(operand.isoformat())
+    if kind != "list":
+        return repr(operand)
+    more = f", ... {len(operand)} in all" if len(operand) > _SHOWN else ""
+    return f"[{', '.join(map(_shown, operand[:_SHOWN]))}{more}]"

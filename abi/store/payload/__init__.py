@@ -5,9 +5,9 @@ A path such as `a.b` goes into nested objects; a list on the way stands for each
 
 from abi.store.payload._columns import Columns
 from abi.store.payload._encode import MAX_DEPTH, decode, encode
-from abi.store.payload._facet import Key, facet, keys_of
+from abi.store.payload._facet import facet
 from abi.store.payload._growing import GrowingColumns
-from abi.store.payload._values import Value, values_at
+from abi.store.payload._values import Key, Value, keys_of, values_at
 
 __all__ = [
     "MAX_DEPTH",

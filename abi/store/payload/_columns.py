@@ -6,7 +6,8 @@ with `<i>/`: a `Column` each of `str`, `int`, `float` and `bool`, and rows, asce
     null     a value is null           present  the path leads somewhere
     lists    a value is a list         odd      what is there no column has: it is looked at itself
 
-Odd are lists within lists, strings of more than 256 bytes, integers beyond 64 bits.
+Odd are lists within lists, strings of more than 256 bytes, integers beyond 64 bits. Of more than
+256 paths, those that came last have no columns; `left` has the rows that have some of these.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from abi.errors import FormatError
 from abi.store._blobs import narrow
 from abi.store.payload._column import Column
 from abi.store.payload._gather import KINDS, MAX_PATHS, ROWS, gather
+from abi.store.payload._merge import merge
+from abi.store.payload._path_columns import PathColumns, checked_rows, mask_of
+from abi.store.payload._values import is_index
 
-__all__ = ["Columns", "PathColumns"]
+__all__ = ["Columns"]
 
 Array = npt.NDArray[Any]
+I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 
@@ -37,12 +42,12 @@ class Columns:
     ----------
     n : int
     paths : dict of str to PathColumns
-    complete : bool
-        Whether a path without columns leads nowhere in any row.
+    left : (m,) unsigned, optional
+        Rows with a path that has no columns; None where any may have one.
     """
 
-    def __init__(self, n: int, paths: Mapping[str, PathColumns], complete: bool) -> None:
-        self.n, self.paths, self.complete = n, paths, complete
+    def __init__(self, n: int, paths: Mapping[str, PathColumns], left: Array | None) -> None:
+        self.n, self.paths, self._left = n, paths, left
 
     @classmethod
     def build(cls, payloads: Sequence[Mapping[str, Any]]) -> Columns:
@@ -55,122 +60,120 @@ class Columns:
         [False, False, True]
         """
         n = len(payloads)
-        entries, complete = gather(payloads)
+        entries, left = gather(payloads)
         paths = {}
         for path, found in entries.items():
             columns = {kind: Column.build(kind, *found.values[kind], n) for kind in found.values}
             rows = {name: _distinct_rows(found.rows[name], n) for name in found.rows}
             paths[path] = PathColumns(n, columns, rows)
-        return cls(n, paths, complete)
+        return cls(n, paths, _distinct_rows(left, n))
+
+    @classmethod
+    def merge(cls, parts: Sequence[Columns], rows: Sequence[I64], n: int) -> Columns | None:
+        """Of several, joined without a look at the payloads.
+
+        Parameters
+        ----------
+        parts : sequence of Columns
+        rows : sequence of (part's n,) int64
+            The new row of each row of a part, or -1 for none; no two rows become one.
+        n : int
+            Rows of the whole.
+
+        Returns
+        -------
+        Columns or None
+            None where only the payloads can tell: some path has no columns, or there are more
+            than 256 in all.
+
+        Examples
+        --------
+        >>> old = Columns.build([{"a": 1}, {"a": 2}])
+        >>> new = Columns.merge([old, old], [np.array([-1, 0]), np.array([2, 1])], 3)
+        >>> new.paths["a"].column("int").codes.tolist()  # of the words 1 and 2
+        [1, 1, 0]
+        """
+        names = list(dict.fromkeys(path for part in parts for path in part.paths))
+        if len(names) > MAX_PATHS or not all(part.complete for part in parts):
+            return None
+        paths = {}
+        for name in names:
+            having = [i for i, part in enumerate(parts) if name in part.paths]
+            merged = merge([parts[i].paths[name] for i in having], [rows[i] for i in having], n)
+            if merged is not None:
+                paths[name] = merged
+        return cls(n, paths, np.zeros(0, np.uint8))
 
     def arrays(self) -> dict[str, Array]:
         """As they are saved."""
         found: dict[str, Array] = {}
         index = []
         for number, (path, columns) in enumerate(self.paths.items()):
-            index.append([path, list(columns.kinds), list(columns.rows)])
-            for kind in columns.kinds:
-                for name, array in columns.column(kind).arrays().items():
-                    found[f"{number}/{kind}/{name}"] = array
-            for name, array in columns.rows.items():
-                found[f"{number}/{name}"] = array
-        text = json.dumps({"complete": self.complete, "paths": index}, ensure_ascii=False)
+            index.append([path, columns.kinds, columns.row_names])
+            found.update((f"{number}/{name}", a) for name, a in columns.arrays().items())
+        if not self.complete and self._left is not None:
+            found["left"] = self._left
+        text = json.dumps({"complete": self.complete, "paths": index})
         return {"index": np.frombuffer(text.encode(), np.uint8), **found}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], n: int) -> Columns:
-        """As they were saved; none at all for rows without payloads.
+        """As they were saved; none at all for rows without payloads. Only `index` is read.
 
         Raises
         ------
         FormatError
-            If they are no columns of n rows.
+            If they are no columns of n rows; or later, of what is only then looked at.
         """
+        nothing = np.zeros(0, np.uint8)
         if not arrays:
-            return cls(n, {}, complete=True)
+            return cls(n, {}, nothing)
         try:
             index = json.loads(arrays["index"].tobytes())
-            paths = {}
-            for number, (path, kinds, rows) in enumerate(index["paths"]):
-                if (
-                    type(path) is not str
-                    or not set(kinds) <= set(KINDS)
-                    or not set(rows) <= set(ROWS)
-                ):
-                    raise ValueError("unknown kinds")
-                prefix = f"{number}/"
-                own = {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
-                paths[path] = PathColumns.saved(n, kinds, {name: own[name] for name in rows}, own)
-            if len(paths) > MAX_PATHS or type(index["complete"]) is not bool:
+            complete, listed = index["complete"], index["paths"]
+            if type(complete) is not bool or len(listed) > MAX_PATHS:
                 raise ValueError("no index")
-            return cls(n, paths, index["complete"])
-        except FormatError:
-            raise
+            paths = {}
+            for number, (path, kinds, rows) in enumerate(listed):
+                known = set(kinds) <= set(KINDS) and set(rows) <= set(ROWS)
+                if type(path) is not str or path in paths or not known:
+                    raise ValueError("unknown kinds")
+                paths[path] = PathColumns.saved(n, kinds, rows, arrays, f"{number}/")
+            return cls(n, paths, nothing if complete else arrays.get("left"))
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise FormatError(f"no columns: {error!r}", field="column") from None
 
-
-class PathColumns:
-    """The columns of one path.
-
-    Parameters
-    ----------
-    n : int
-        Rows.
-    columns : dict of str to Column
-        By kind.
-    rows : dict of str to (m,) unsigned
-        Rows that are null, present, lists, odd.
-    """
-
-    def __init__(self, n: int, columns: Mapping[str, Column], rows: Mapping[str, Array]) -> None:
-        self.n, self.rows = n, rows
-        self._columns = dict(columns)
-        self._saved: Mapping[str, Array] = {}
-        self.kinds: tuple[str, ...] = tuple(columns)
-
-    @classmethod
-    def saved(
-        cls, n: int, kinds: Sequence[str], rows: Mapping[str, Array], arrays: Mapping[str, Array]
-    ) -> PathColumns:
-        """From a file; a column is looked at when it is first used."""
-        found = cls(n, {}, rows)
-        found.kinds, found._saved = tuple(kinds), arrays
-        for name, array in rows.items():
-            ascend = (
-                array.ndim == 1 and array.dtype.kind == "u" and bool(np.all(array[1:] > array[:-1]))
-            )
-            if not ascend or (len(array) and array[-1] >= n):
-                raise FormatError("rows that are not", field=f"column/{name}")
-        return found
-
-    def column(self, kind: str) -> Column:
-        """The column of a kind; an empty one where no value is of it."""
-        if kind not in self._columns:
-            if kind in self.kinds:
-                own = {
-                    k[len(kind) + 1 :]: a
-                    for k, a in self._saved.items()
-                    if k.startswith(f"{kind}/")
-                }
-                self._columns[kind] = Column.from_arrays(kind, own, self.n, f"column/{kind}")
-            else:
-                self._columns[kind] = Column.build(kind, [], [], self.n)
-        return self._columns[kind]
-
-    def mask(self, name: str) -> Bool:
-        """Rows that are null, present, lists or odd, as a mask."""
-        found = np.zeros(self.n, np.bool_)
-        if name in self.rows:
-            found[self.rows[name]] = True
-        return found
-
     @cached_property
-    def present(self) -> Bool:
-        """Rows where the path leads somewhere."""
-        if "present" not in self.rows:  # everywhere
-            return np.ones(self.n, np.bool_)
-        return self.mask("present")
+    def complete(self) -> bool:
+        """Whether a path without columns leads nowhere in any row."""
+        return self._left is not None and not len(checked_rows(self._left, self.n, "column/left"))
+
+    def find(self, path: tuple[str, ...]) -> tuple[PathColumns | None, Bool | None]:
+        """The columns of a path, and the rows of which they say nothing certain.
+
+        Those are where the path may be without columns, and where a step that is a number may
+        take an element of a list. None where there are none.
+        """
+        found = self.paths.get(".".join(path))
+        unsure = None
+        if found is None and not self.complete:
+            left = np.arange(self.n) if self._left is None else self._left
+            unsure = mask_of(left, self.n)
+        for i, step in enumerate(path):
+            ahead = self.paths.get(".".join(path[:i])) if i and is_index(step) else None
+            if ahead is not None and ahead.has("lists"):
+                lists = ahead.mask("lists")
+                unsure = lists if unsure is None else unsure | lists
+        return found, unsure
+
+    def within_lists(self, path: tuple[str, ...]) -> Bool:
+        """Rows with a list on the way to a path, before its end, `(n,)`."""
+        found = np.zeros(self.n, np.bool_)
+        for i in range(1, len(path)):
+            ahead = self.paths.get(".".join(path[:i]))
+            if ahead is not None and ahead.has("lists"):
+                found |= ahead.mask("lists")
+        return found
 
 
 def _distinct_rows(rows: list[int], n: int) -> Array:

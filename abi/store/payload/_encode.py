@@ -8,7 +8,7 @@ from typing import Any
 
 from abi.errors import FormatError, InputError
 
-__all__ = ["MAX_DEPTH", "decode", "encode"]
+__all__ = ["MAX_DEPTH", "decode", "encode", "is_number"]
 
 MAX_DEPTH = 32
 
@@ -21,7 +21,8 @@ def encode(payload: object, where: str, limit: int = 1 << 20) -> bytes:
     Parameters
     ----------
     payload : dict
-        Of strings, integers, finite floats, booleans, None, lists and dicts with string keys.
+        Of strings, integers of as many digits as Python reads (4,300), finite floats, booleans,
+        None, lists and dicts with string keys.
     where : str
         Name for messages.
     limit : int
@@ -46,10 +47,10 @@ def encode(payload: object, where: str, limit: int = 1 << 20) -> bytes:
         same = json.loads(text) == payload
     except (TypeError, ValueError, RecursionError):
         same, data = False, b""
-    if not same or data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+    if not same or _brackets(data) > MAX_DEPTH:
         _check(payload, where, 1)
-    if not data:
-        raise InputError(f"{where}: something in it is nothing that JSON keeps")
+    if not same:
+        raise InputError(f"{where}: JSON would not give it back as it is; give plain values")
     if len(data) > limit:
         raise InputError(f"{where}: {len(data)} bytes; expected at most {limit}")
     return data
@@ -64,50 +65,72 @@ def decode(data: bytes) -> dict[str, Any]:
         If it did not.
     """
     try:
-        found = json.loads(data)
+        found = _DECODER.decode(data.decode())
+        if type(found) is dict:
+            if _brackets(data) > MAX_DEPTH or b"\\ud" in data or b"\\uD" in data:
+                _check(found, "payload", 1)
+            return found
     except (ValueError, RecursionError):
-        found = None
-    if type(found) is not dict:
-        raise FormatError(f"{data[:20]!r} is no payload")
-    return found
+        pass
+    raise FormatError(f"{data[:20]!r} is no payload")
+
+
+def is_number(value: int | float) -> bool:
+    """Whether a number can be in a payload.
+
+    Examples
+    --------
+    >>> is_number(10**30), is_number(10**5000), is_number(float("nan"))
+    (True, False, False)
+    """
+    if isinstance(value, float):
+        return math.isfinite(value)
+    try:
+        return bool(str(value))
+    except ValueError:  # more digits than Python writes or reads
+        return False
+
+
+def _brackets(data: bytes) -> int:
+    """At least how deep it is nested."""
+    return data.count(b"[") + data.count(b"{")
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)  # NaN and Infinity
 
 
 def _check(value: object, where: str, depth: int) -> None:
     """Raise for the first thing that cannot be kept."""
     if depth > MAX_DEPTH:
         raise InputError(f"{where}: nested more than {MAX_DEPTH} deep")
-    kind = type(value)
-    if kind is dict:
-        assert isinstance(value, dict)
+    if isinstance(value, dict):
         for key, item in value.items():
-            if type(key) is not str:
+            if not isinstance(key, str):
                 message = f"{where}: a key is {type(key).__name__}; expected strings, as str(key)"
                 raise InputError(message)
             _check_text(key, where)
             _check(item, f"{where}.{key}", depth + 1)
-    elif kind is list:
-        assert isinstance(value, list)
+    elif isinstance(value, list):
         for i, item in enumerate(value):
             _check(item, f"{where}[{i}]", depth + 1)
-    elif kind is str:
-        _check_text(str(value), where)
-    elif kind is float:
-        assert isinstance(value, float)
-        if not math.isfinite(value):
+    elif isinstance(value, str):
+        _check_text(value, where)
+    elif isinstance(value, float):
+        if not is_number(value):
             raise InputError(f"{where}: {value}; JSON has finite numbers, or None")
-    elif kind is int:
-        _check_integer(value, where)
-    elif kind not in (bool, type(None)):
+    elif isinstance(value, int):
+        if not is_number(value):
+            # More than Python reads, and than it writes in a message.
+            raise InputError(f"{where}: an integer of too many digits; give it as a string")
+    elif value is not None:
+        kind = type(value).__name__
         cures = {"tuple": "a list", "set": "a list", "datetime": "value.isoformat()"}
-        cure = cures.get(kind.__name__, "str, int, float, bool, None, list or dict")
-        raise InputError(f"{where}: got {kind.__name__}; expected {cure}")
-
-
-def _check_integer(value: object, where: str) -> None:
-    try:
-        str(value)
-    except ValueError:  # more digits than Python reads
-        raise InputError(f"{where}: an integer of too many digits; give it as a string") from None
+        cure = cures.get(kind, "str, int, float, bool, None, list or dict")
+        raise InputError(f"{where}: got {kind}; expected {cure}")
 
 
 def _check_text(text: str, where: str) -> None:

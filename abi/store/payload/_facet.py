@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.store.payload._columns import Columns, PathColumns
-from abi.store.payload._values import values_at
+from abi.store.payload._column import Column
+from abi.store.payload._columns import Columns
+from abi.store.payload._path_columns import PathColumns, mask_of
+from abi.store.payload._values import Key, keys_of, kind_of
 
-__all__ = ["Key", "facet", "keys_of"]
+__all__ = ["facet"]
 
 Bool = npt.NDArray[np.bool_]
-Key = tuple[str, Any]  # the type's name, so that True is not 1, and the value
-
-
-def keys_of(payload: Mapping[str, Any], path: tuple[str, ...]) -> set[Key]:
-    """The distinct scalars that a path leads to, elements of lists among them; no nulls."""
-    found: set[Key] = set()
-    for value in values_at(payload, path):
-        for item in value if type(value) is list else [value]:
-            if type(item) in (str, int, float, bool):
-                found.add(("bool" if type(item) is bool else _kind(item), item))
-    return found
+I64 = npt.NDArray[np.int64]
 
 
 def facet(
@@ -34,50 +26,57 @@ def facet(
     path: tuple[str, ...],
     payload_at: Callable[[int], Mapping[str, Any]],
 ) -> Counter[Key]:
-    """Rows, of those in a mask, that have each value."""
-    key = ".".join(path)
-    known = columns.paths.get(key)
-    if any(step.isdecimal() for step in path) or (known is None and not columns.complete):
-        return _counted(np.flatnonzero(rows), path, payload_at)
-    if known is None:
-        return Counter()
-    odd = known.mask("odd") & rows
-    found = _counted(np.flatnonzero(odd), path, payload_at)
-    plain = rows & ~odd
-    for kind in known.kinds:
-        column = known.column(kind)
-        row = np.arange(columns.n) if column.rows is None else column.rows
-        kept = plain[row]
-        pairs = np.unique(np.stack([row[kept], column.codes[kept].astype(np.int64)]), axis=1)
-        counts = np.bincount(pairs[1].astype(np.intp), minlength=len(column))
-        for code in np.flatnonzero(counts).tolist():
-            value = column.word(code)
-            found[kind if kind in ("bool", "str") else "number", value] += int(counts[code])
-    for value, twice in _twice(known, plain):
-        found["number", value] -= twice
-    return found
+    """Rows, of those in a mask, that have each value.
 
+    Parameters
+    ----------
+    columns : Columns
+    rows : (n,) bool
+    path : tuple of str
+    payload_at : callable
+        Gives the payload of a row; asked for the rows of which no column tells all.
 
-def _twice(path: PathColumns, rows: Bool) -> Iterator[tuple[float, int]]:
-    """Numbers that rows have both as an integer and as a float, 1 and 1.0, and in how many."""
-    integers, floats = path.column("int"), path.column("float")
-    places = {integers.word(code): code for code in range(len(integers))} if len(floats) else {}
-    for code in range(len(floats)):
-        value = floats.word(code)
-        if value in places:
-            place = places[value]
-            both = integers.having(slice(place, place + 1)) & floats.having(slice(code, code + 1))
-            yield value, int(np.count_nonzero(both & rows))
+    Returns
+    -------
+    Counter of (kind, value)
+        A row with a list counts once for each distinct element; nulls, lists and objects are no
+        values here.
 
-
-def _counted(
-    rows: Iterable[int], path: tuple[str, ...], payload_at: Callable[[int], Mapping[str, Any]]
-) -> Counter[Key]:
+    Examples
+    --------
+    >>> columns = Columns.build([{"a": "x"}, {"a": ["x", "y", "x"]}, {}])
+    >>> facet(columns, np.ones(3, bool), ("a",), lambda row: {})
+    Counter({('str', 'x'): 2, ('str', 'y'): 1})
+    """
+    known, unsure = columns.find(path)
+    look = np.zeros(columns.n, np.bool_) if unsure is None else unsure
+    if known is not None:
+        look = look | known.mask("odd") | _of_both_numbers(known)
     found: Counter[Key] = Counter()
-    for row in rows:
-        found.update(keys_of(payload_at(int(row)), path))
+    for row in np.flatnonzero(look & rows).tolist():
+        found.update(keys_of(payload_at(row), path))
+    if known is not None:
+        for kind in known.kinds:
+            column = known.column(kind)
+            counts = _counts(column, rows & ~look)
+            for code in np.flatnonzero(counts).tolist():
+                value = column.word(code)
+                found[kind_of(value), value] += int(counts[code])
     return found
 
 
-def _kind(value: object) -> str:
-    return "str" if type(value) is str else "number"
+def _of_both_numbers(path: PathColumns) -> Bool:
+    """Rows with an integer and a float, which may be equal."""
+    if not {"int", "float"} <= set(path.kinds):
+        return np.zeros(path.n, np.bool_)
+    return mask_of(path.column("int").where, path.n) & mask_of(path.column("float").where, path.n)
+
+
+def _counts(column: Column, rows: Bool) -> I64:
+    """How many of the rows have each word, `(v,)`."""
+    kept = rows[column.where]
+    codes = column.codes[kept].astype(np.int64)
+    if not column.single:  # the same word twice in a row counts once
+        size = max(1, len(column))
+        codes = np.unique(column.where[kept].astype(np.int64) * size + codes) % size
+    return np.bincount(codes, minlength=len(column))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["KINDS", "MAX_PATHS", "ROWS", "Entries", "gather"]
+__all__ = ["KINDS", "MAX_PATHS", "ROWS", "Entries", "gather", "is_odd"]
 
 KINDS = ("str", "int", "float", "bool")
 ROWS = ("null", "present", "lists", "odd")
@@ -13,7 +13,6 @@ MAX_PATHS = 256
 
 _MAX_TEXT = 256  # bytes of a string that has a place in a column
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
-_MAX_STEPS = 32
 
 
 class Entries:
@@ -28,9 +27,7 @@ class Entries:
         kind = type(value).__name__
         if value is None:
             self.mark("null", row)
-        elif (kind == "int" and not _LEAST <= value <= _MOST) or (
-            kind == "str" and len(value.encode()) > _MAX_TEXT
-        ):
+        elif kind in ("int", "str") and is_odd(value):
             self.mark("odd", row)
         else:
             rows, values = self.values.setdefault(kind, ([], []))
@@ -41,22 +38,30 @@ class Entries:
         self.rows.setdefault(name, []).append(row)
 
 
-def gather(payloads: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Entries], bool]:
-    """Entries by path, and whether every path has some."""
+def is_odd(value: str | float) -> bool:
+    """Whether a string is too long for a column, or a number equals no integer of 64 bits."""
+    if not isinstance(value, str):
+        return not _LEAST <= value <= _MOST
+    if value.isascii():
+        return len(value) > _MAX_TEXT
+    try:
+        return len(value.encode()) > _MAX_TEXT
+    except UnicodeEncodeError:  # a lone surrogate, in a file that others wrote
+        return True
+
+
+def gather(payloads: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Entries], list[int]]:
+    """Entries by path, and the rows with a path that has none, there being too many."""
     found: dict[str, Entries] = {}
-    complete = True
-    for row, payload in enumerate(payloads):
-        complete &= _walk(found, row, payload, "", 0)
+    left = [row for row, payload in enumerate(payloads) if not _walk(found, row, payload, "")]
     n = len(payloads)
     for entries in found.values():
         if len(set(entries.rows["present"])) == n:
             del entries.rows["present"]  # everywhere
-    return found, complete
+    return found, left
 
 
-def _walk(
-    found: dict[str, Entries], row: int, value: Mapping[str, Any], prefix: str, depth: int
-) -> bool:
+def _walk(found: dict[str, Entries], row: int, value: Mapping[str, Any], prefix: str) -> bool:
     """The fields of an object; False if one has no place among the paths."""
     complete = True
     for key, item in value.items():
@@ -71,15 +76,13 @@ def _walk(
                 continue
             entries = found[path] = Entries()
         entries.mark("present", row)
-        complete &= _value(found, entries, row, item, path, depth)
+        complete &= _value(found, entries, row, item, path)
     return complete
 
 
-def _value(
-    found: dict[str, Entries], entries: Entries, row: int, value: Any, path: str, depth: int
-) -> bool:
+def _value(found: dict[str, Entries], entries: Entries, row: int, value: Any, path: str) -> bool:
     if type(value) is dict:
-        return _walk(found, row, value, f"{path}.", depth + 1)
+        return _walk(found, row, value, f"{path}.")
     if type(value) is not list:
         entries.add(row, value)
         return True
@@ -87,7 +90,7 @@ def _value(
     complete = True
     for item in value:
         if type(item) is dict:
-            complete &= _walk(found, row, item, f"{path}.", depth + 1)
+            complete &= _walk(found, row, item, f"{path}.")
         elif type(item) is list:
             entries.mark("odd", row)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import signal
 from typing import Any
 
 import numpy as np
@@ -87,13 +88,35 @@ def test_an_integer_of_too_many_digits_is_refused() -> None:
         encode({"a": [0, 10**5000]}, "p")
 
 
+def test_numbers_that_are_subclasses_are_kept_however_many_brackets_there_are() -> None:
+    for wide in ([], [[]] * 40):
+        payload = {"a": np.float64(1.5), "b": signal.SIGINT, "c": wide}
+        assert decode(encode(payload, "p")) == {"a": 1.5, "b": 2, "c": wide}
+
+
 def test_size_has_a_limit() -> None:
     assert len(encode({"a": "x" * 92}, "p", 100)) == 100
     with pytest.raises(InputError, match=r"payloads\[3\]: 101 bytes; expected at most 100"):
         encode({"a": "x" * 93}, "payloads[3]", 100)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'"a"'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'"a"',
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\\uDfff"}',
+        b'{"a":' * 700 + b"1" + b"}" * 700,
+        '{"a":1}'.encode("utf-16"),
+    ],
+)
 def test_bytes_that_are_no_payload_are_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         decode(data)

@@ -20,42 +20,51 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import FormatError
-from abi.index._bm25 import best, weights
+from abi.index._postings_arrays import built, check, key_of, merged
+from abi.index._postings_score import all_scores, query_of, top_scores
 from abi.index._protocol import Mask
 
-__all__ = ["Postings", "term_scores"]
+__all__ = ["Postings"]
 
 Array = npt.NDArray[Any]
 F32 = npt.NDArray[np.float32]
-F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
 
 class Postings:
     """The terms of n documents.
 
+    Statistics are told apart from scores, so that documents in several postings are weighed by
+    one `idf` and one average length.
+
     Parameters
     ----------
     arrays : mapping of arrays
         See the module; they are not checked here.
+
+    Examples
+    --------
+    >>> from abi.index import Postings, idf
+    >>> postings = Postings.build([["red", "fox"], ["red", "red"], ["grey"]])
+    >>> frequency = postings.document_frequency(["red"])
+    >>> frequency.tolist(), postings.total_length
+    ([2], 5)
+    >>> rows, scores = postings.top(["red"], idf(3, frequency), 5 / 3, k=2)
+    >>> rows.tolist(), [round(score, 3) for score in scores.tolist()]
+    ([1, 0], [0.278, 0.197])
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
-        self._arrays = dict(arrays)
-        self._offsets, self._starts = arrays["offsets"], arrays["starts"]
-        self._rows, self._counts = arrays["rows"], arrays["counts"]
-        self._lengths = arrays["lengths"]
-        self._n_terms = len(self._starts) - 1
+        self._arrays = {name: np.asarray(array) for name, array in arrays.items()}
+        self._terms, self._offsets = self._arrays["terms"], self._arrays["offsets"]
+        self._starts, self._lengths = self._arrays["starts"], self._arrays["lengths"]
+        self._rows, self._counts = self._arrays["rows"], self._arrays["counts"]
+        self._total: int | None = None
 
     @classmethod
     def build(cls, documents: Sequence[Sequence[str]]) -> Postings:
         """From the terms of each document."""
-        numbers: dict[str, int] = {}
-        lengths = np.fromiter(map(len, documents), np.int64, len(documents))
-        flat = (numbers.setdefault(t, len(numbers)) for terms in documents for t in terms)
-        term = np.fromiter(flat, np.int64, int(lengths.sum()))
-        row = np.repeat(np.arange(len(documents)), lengths.astype(np.intp))
-        return cls(joined(list(numbers), term, row, np.ones(len(row), np.int64), lengths))
+        return cls(built(documents))
 
     @classmethod
     def merge(cls, parts: Sequence[Postings], rows: Sequence[I64], n: int) -> Postings:
@@ -65,27 +74,18 @@ class Postings:
         ----------
         parts : sequence of Postings
         rows : sequence of (n_documents,) int64
-            For each part, the new number of each document; -1 for one that goes.
+            For each part, the new number of each document, no two the same; -1 for one that goes.
         n : int
-            Documents of the whole.
+            Documents of the whole; those that no part has are without terms.
+
+        Raises
+        ------
+        InputError
+            If there is not one new number, below n, for each document.
+        FormatError
+            If a part is no postings.
         """
-        numbers: dict[str, int] = {}
-        lengths = np.zeros(n, np.int64)
-        found: list[tuple[I64, I64, I64]] = []
-        for part, new in zip(parts, rows, strict=True):
-            names = (part.term(i) for i in range(part._n_terms))
-            ids = np.fromiter(
-                (numbers.setdefault(t, len(numbers)) for t in names), np.int64, part._n_terms
-            )
-            row = new[part._rows]
-            kept = row >= 0
-            starts = part._starts.astype(np.intp)
-            term = np.repeat(ids, starts[1:] - starts[:-1])
-            found.append((term[kept], row[kept], part._counts[kept].astype(np.int64)))
-            lengths[new[new >= 0]] = part._lengths[new >= 0]
-        empty = np.empty(0, np.int64)
-        term, row, count = (np.concatenate([empty, *(f[i] for f in found)]) for i in range(3))
-        return cls(joined(list(numbers), term, row, count, lengths))
+        return cls(merged([part._arrays for part in parts], rows, n))
 
     def arrays(self) -> dict[str, Array]:
         """As they are saved."""
@@ -93,26 +93,14 @@ class Postings:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Postings:
-        """As they were saved.
+        """As they were saved. What they hold is checked where it is read, for it may be mapped.
 
         Raises
         ------
         FormatError
-            If they are no postings.
+            If they are no postings; later too, by what asks for terms.
         """
-        for name in ("terms", "offsets", "starts", "rows", "counts", "lengths"):
-            array = arrays.get(name)
-            if array is None or array.ndim != 1 or array.dtype.kind != "u":
-                raise FormatError(
-                    "missing, or no row of unsigned integers", field=f"posting/{name}"
-                )
-        _check_ends(arrays["offsets"], len(arrays["terms"]), "offsets")
-        _check_ends(arrays["starts"], len(arrays["rows"]), "starts")
-        rows, n = arrays["rows"], len(arrays["lengths"])
-        if len(arrays["starts"]) != len(arrays["offsets"]) or len(rows) != len(arrays["counts"]):
-            raise FormatError("arrays that do not fit together", field="posting")
-        if len(rows) and int(rows.max()) >= n:
-            raise FormatError(f"documents that are not, of {n}", field="posting/rows")
+        check(arrays)
         return cls(arrays)
 
     @property
@@ -123,32 +111,50 @@ class Postings:
     @property
     def total_length(self) -> int:
         """Terms of all documents."""
-        return int(self._lengths.sum(dtype=np.int64))
-
-    def term(self, number: int) -> str:
-        """A term by its place in the order."""
-        start, stop = int(self._offsets[number]), int(self._offsets[number + 1])
-        return self._arrays["terms"][start:stop].tobytes().decode("utf-8", "replace")
+        if self._total is None:
+            self._total = int(self._lengths.sum(dtype=np.int64))
+        return self._total
 
     def document_frequency(self, terms: Sequence[str]) -> I64:
         """Documents that have each term: `(T,)` int64."""
-        return np.array([len(self.postings(term)[0]) for term in terms], np.int64)
+        spans = map(self._span, terms)
+        return np.array([stop - start for start, stop in spans], np.int64)
 
     def postings(self, term: str) -> tuple[Array, Array]:
-        """Documents that have a term, and how often."""
-        place = bisect_left(range(self._n_terms), term, key=self.term)
-        if place == self._n_terms or self.term(place) != term:
-            return self._rows[:0], self._counts[:0]
-        start, stop = int(self._starts[place]), int(self._starts[place + 1])
-        return self._rows[start:stop], self._counts[start:stop]
+        """Documents that have a term, ascending, and how often."""
+        start, stop = self._span(term)
+        rows, n = self._rows[start:stop], len(self._lengths)
+        if start < stop and (rows[-1] >= n or np.any(rows[1:] <= rows[:-1])):
+            raise FormatError(f"do not ascend below {n}", field="posting/rows")
+        return rows, self._counts[start:stop]
+
+    def scores(
+        self,
+        terms: Sequence[str],
+        idf: npt.ArrayLike,
+        average_length: float,
+        allow: Mask | None = None,
+        weights: npt.ArrayLike | None = None,
+    ) -> tuple[I64, F32]:
+        """All documents that have one of some terms; parameters are those of `top`.
+
+        Returns
+        -------
+        rows : (m,) int64
+            Ascending.
+        scores : (m,) float32
+        """
+        query = query_of(terms, idf, weights)
+        return all_scores(self.postings, self._lengths, query, average_length, allow)
 
     def top(
         self,
         terms: Sequence[str],
-        idf: F64,
+        idf: npt.ArrayLike,
         average_length: float,
         k: int,
         allow: Mask | None = None,
+        weights: npt.ArrayLike | None = None,
     ) -> tuple[I64, F32]:
         """The k best documents for some terms, of those that have one.
 
@@ -156,71 +162,45 @@ class Postings:
         ----------
         terms : sequence of T str
             One that is there twice counts twice.
-        idf : (T,)
-            The weight of each.
+        idf : (T,) array
+            Of each, 0 or more; a term of 0 finds nothing.
         average_length : float
+            Terms of a document.
         k : int
         allow : bool array, optional
             Which documents may be found; those beyond its end may not.
+        weights : (T,) array, optional
+            What each term counts beside its idf, 0 or more; without them, 1.
 
         Returns
         -------
         rows : (m,) int64
             m <= k, best first, equal scores by the lower row.
         scores : (m,) float32
+
+        Raises
+        ------
+        InputError
+            If a weight is negative or not finite, or not one for each term; if k < 1.
+        FormatError
+            If the arrays, saved by others, are no postings.
         """
-        return term_scores(self.postings, self._lengths, terms, idf, average_length, k, allow)
+        query = query_of(terms, idf, weights)
+        return top_scores(self.postings, self._lengths, query, average_length, k, allow)
 
+    def _span(self, term: str) -> tuple[int, int]:
+        """Where the postings of a term are; nowhere if there is none."""
+        key, n = key_of(term), len(self._offsets) - 1
+        place = bisect_left(range(n), key, key=self._term)
+        if place == n or self._term(place) != key:
+            return 0, 0
+        start, stop = int(self._starts[place]), int(self._starts[place + 1])
+        if not start <= stop <= len(self._rows):
+            raise FormatError(f"{start} to {stop}, of {len(self._rows)}", field="posting/starts")
+        return start, stop
 
-def term_scores(
-    postings: Any,
-    lengths: Array,
-    terms: Sequence[str],
-    idf: F64,
-    average_length: float,
-    k: int,
-    allow: Mask | None,
-) -> tuple[I64, F32]:
-    """`Postings.top`, over whatever gives the postings of a term."""
-    n = len(lengths) if allow is None else min(len(lengths), len(allow))
-    total = np.zeros(n, np.float32)
-    for term, weight in zip(terms, idf, strict=True):
-        rows, counts = postings(term)
-        rows = rows[: np.searchsorted(rows, n)]  # another thread may be adding some
-        counts = counts[: len(rows)]
-        total[rows] += np.float32(weight) * weights(counts, lengths[rows], average_length)
-    found = np.flatnonzero(total > 0 if allow is None else (total > 0) & allow[:n])
-    return best(found, total[found], k)
-
-
-def joined(terms: list[str], term: I64, row: I64, count: I64, lengths: I64) -> dict[str, Array]:
-    """Arrays of postings in any order, numbers of terms as in `terms`; equal ones are added."""
-    order = sorted(range(len(terms)), key=terms.__getitem__)
-    place = np.empty(len(terms), np.int64)
-    place[order] = np.arange(len(terms))
-    n = max(1, len(lengths))
-    keys, inverse = np.unique(place[term] * n + row, return_inverse=True)
-    where = inverse.astype(np.intp)
-    counts = np.bincount(where, weights=count, minlength=len(keys)).astype(np.int64)
-    number = keys // n
-    kept, number = np.unique(number, return_inverse=True)  # terms that are still there
-    data = [terms[order[i]].encode() for i in kept.tolist()]
-    sizes = np.fromiter(map(len, data), np.int64, len(data))
-    postings = np.bincount(number.astype(np.intp), minlength=len(kept))
-    return {
-        "terms": np.frombuffer(b"".join(data), np.uint8),
-        "offsets": _narrow(np.concatenate(([0], np.cumsum(sizes)))),
-        "starts": _narrow(np.concatenate(([0], np.cumsum(postings)))),
-        "rows": (keys % n).astype(np.min_scalar_type(n)),
-        "counts": _narrow(counts),
-        "lengths": _narrow(lengths),
-    }
-
-
-def _narrow(values: I64) -> Array:
-    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
-
-
-def _check_ends(ends: Array, total: int, name: str) -> None:
-    if not len(ends) or ends[0] or ends[-1] != total or np.any(ends[1:] < ends[:-1]):
-        raise FormatError("do not ascend from 0 to the end", field=f"posting/{name}")
+    def _term(self, number: int) -> bytes:
+        start, stop = int(self._offsets[number]), int(self._offsets[number + 1])
+        if not start <= stop <= len(self._terms):
+            raise FormatError(f"{start} to {stop}, of {len(self._terms)}", field="posting/offsets")
+        return self._terms[start:stop].tobytes()

@@ -11,33 +11,47 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from functools import cache, lru_cache
+from itertools import pairwise
 
-__all__ = ["analyse"]
+from abi.errors import InputError
+from abi.text._characters import UNSPACED, is_unspaced, marks
+from abi.text._english import stem
+from abi.text._parts import with_parts
 
-# Marks that belong to words, of Hebrew, Arabic and the scripts of India, which \w leaves out.
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+__all__ = ["LANGUAGES", "analyse"]
+
+_STEMMERS: dict[str, Callable[[str], str]] = {"english": stem}
+LANGUAGES = tuple(_STEMMERS)
+
+_LONGEST = 255  # characters of a word, so that encoded data makes no endless terms; as in Lucene
+_WORDS_KEPT = 1 << 15  # words whose terms are remembered: a few MB
+
+_SIGN = r"(?:\+\+|#(?![^\W\d]))?"  # C++11 and C#9 have one; page#part is two words
+_ASCII = re.compile(rf"\w{{1,{_LONGEST}}}(?:[.']\w{{1,{_LONGEST}}}){{0,15}}{_SIGN}", re.ASCII)
+# Hyphens, joiners, directions and selectors of variants inside words.
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
 )
-
-_ASCII = re.compile(r"\w+(?:[.']\w+)*(?:\+\+|#(?![^\W\d]))?", re.ASCII)
-_WORD = rf"(?:(?![{_UNSPACED}])\w)(?:(?![{_UNSPACED}])[\w{_MARKS}])*"
-_ANY = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:[.'’]{_WORD})*(?:\+\+|#(?![^\W\d]))?")
-_FIRST_UNSPACED = re.compile(rf"[{_UNSPACED}]")
-_PLAIN = re.compile(r"[a-z]+|[A-Z]?[a-z]+", re.ASCII)
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SEPARATORS = re.compile(r"[._'’]+")
-_ACCENTS = re.compile("[\u0300-\u036f]")
+_LONG_RUN = re.compile(r"[^\w\s]{33}")  # of what may be marks
 
 
-def analyse(text: str) -> list[str]:
+def analyse(text: str, language: str | None = None) -> list[str]:
     """The terms of a text, in order; a word and its parts one after another.
 
     Parameters
     ----------
     text : str
         Any, lone surrogates included, which are no part of a word.
+    language : str, optional
+        One of `LANGUAGES`: words are brought to their stems, so that "searching" finds
+        "searches". The query and the documents must be of the same.
+
+    Raises
+    ------
+    InputError
+        If the language is not one of them.
 
     Examples
     --------
@@ -45,41 +59,52 @@ def analyse(text: str) -> list[str]:
     ['the', 'max_size', 'max', 'size', 'of', 'creme', 'brulee']
     >>> analyse("東京で C++")
     ['東', '京', 'で', '東京', '京で', 'c++', 'c']
+    >>> analyse("Searching the indexes", language="english")
+    ['search', 'the', 'index']
     """
+    if language is not None and language not in _STEMMERS:
+        raise InputError(f"language {language!r}; known are {', '.join(LANGUAGES)}, and None")
     terms: list[str] = []
     if text.isascii():
         for word in _ASCII.findall(text):
-            if _PLAIN.fullmatch(word):
-                terms.append(word.lower())
-            else:
-                _add(terms, word)
+            terms += _terms(word, language)
         return terms
-    for word in _ANY.findall(unicodedata.normalize("NFKC", text)):
-        if _FIRST_UNSPACED.match(word):
+    for word in _any_word().findall(_plain(text)):
+        if not word.isascii() and is_unspaced(word):
             terms += word
-            terms += [word[i : i + 2] for i in range(len(word) - 1)]
-        elif word.isascii() and _PLAIN.fullmatch(word):
-            terms.append(word.lower())
+            terms += map("".join, pairwise(word))
         else:
-            _add(terms, word)
+            terms += _terms(word, language)
     return terms
 
 
-def _add(terms: list[str], word: str) -> None:
-    """A word that may have parts; parts of one character say nothing."""
-    whole = _fold(word)
-    terms.append(whole)
-    for piece in _SEPARATORS.split(word.rstrip("+#")):
-        folded = _fold(piece)
-        if piece and folded != whole:
-            terms.append(folded)
-        parts = _PARTS.findall(piece) if piece.isascii() else []
-        if len(parts) > 1 and min(map(len, parts)) > 1:
-            terms += [part.lower() for part in parts]
+def _plain(text: str) -> str:
+    """NFKC, with straight apostrophes and without what is not seen."""
+    plain = _INVISIBLE.sub("", text)
+    if _LONG_RUN.search(plain):
+        plain = _many_marks().sub(r"\1", plain)
+    return unicodedata.normalize("NFKC", plain).replace("’", "'").replace("\u02bc", "'")
 
 
-def _fold(word: str) -> str:
-    if word.isascii():
-        return word.lower()
-    apart = unicodedata.normalize("NFKD", word.casefold().replace("’", "'"))
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
+@cache
+def _many_marks() -> re.Pattern[str]:
+    """More marks on a letter than any script has: normalising takes the square of their number."""
+    return re.compile(f"([{marks()}]{{32}})[{marks()}]+")
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """Words of any script, or runs of a script without spaces."""
+    word = rf"[^\W{UNSPACED}](?:[^\W{UNSPACED}]|(?![{UNSPACED}])[{marks()}]){{0,{_LONGEST - 1}}}"
+    return re.compile(rf"[{UNSPACED}]+|{word}(?:[.']{word}){{0,15}}{_SIGN}")
+
+
+@lru_cache(_WORDS_KEPT)
+def _terms(word: str, language: str | None) -> tuple[str, ...]:
+    """The terms of a word: a text has most of its words many times."""
+    terms = with_parts(word)
+    if language is None:
+        return tuple(terms)
+    stemmed = _STEMMERS[language]
+    stems = (stemmed(t) if t.replace("'", "").isalpha() and t.isascii() else t for t in terms)
+    return tuple(dict.fromkeys(stems))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abi.errors import FormatError
+from abi.errors import FormatError, InputError
 from abi.index import GrowingPostings, Postings, idf
 
 WORDS = ["a", "b", "ab", "é", "\U00010000", "\uffff", "zz"]
@@ -118,7 +118,8 @@ def test_hostile_arrays_are_refused_or_read(name: str) -> None:
     arrays = Postings.build([["b", "a"], [], ["b", "b", "c"]]).arrays()
     with pytest.raises(FormatError):
         Postings.from_arrays({k: v for k, v in arrays.items() if k != name})
-    for changed in (arrays[name][:-1], arrays[name].astype(np.int64), arrays[name][None]):
+    shorter = [] if name == "lengths" else [arrays[name][:-1]]  # found where rows are read
+    for changed in (*shorter, arrays[name].astype(np.int64), arrays[name][None]):
         with pytest.raises(FormatError):
             Postings.from_arrays({**arrays, name: changed})
     for place in range(len(arrays[name])):
@@ -127,3 +128,71 @@ def test_hostile_arrays_are_refused_or_read(name: str) -> None:
             changed[place] = value
             with contextlib.suppress(FormatError):
                 ask(Postings.from_arrays({**arrays, name: changed}), ["a", "b", "c", "d"], 5)
+
+
+def test_rows_beyond_the_documents_are_refused_where_they_are_read() -> None:
+    arrays = Postings.build([["a"], ["a"]]).arrays()
+    for bad in ([0, 2], [1, 0], [0, 0]):
+        postings = Postings.from_arrays({**arrays, "rows": np.array(bad, np.uint8)})
+        with pytest.raises(FormatError, match="ascend"):
+            ask(postings, ["a"], 1)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(DOCUMENTS)
+def test_frozen_postings_are_the_built_ones(documents: list[list[str]]) -> None:
+    same(growing(documents).freeze(), Postings.build(documents))
+
+
+def test_the_best_are_those_of_all_scores_where_common_terms_are_spared() -> None:
+    rng = np.random.default_rng(3)
+    common = [["the"] * int(c) + ["of"] * int(d) for c, d in rng.integers(0, 4, (2000, 2))]
+    documents = [t + [f"w{rng.integers(300)}" for _ in range(5)] for t in common]
+    for postings in (Postings.build(documents), growing(documents)):
+        for terms in (["the", "w1", "w2"], ["of", "the"], ["w7", "of", "w7", "none"]):
+            for share in (1.0, 0.5, 0.02):
+                allow = rng.random(2000) < share
+                weights = idf(2000, postings.document_frequency(terms))
+                rows, scores = postings.scores(terms, weights, 8.0, allow)
+                best = np.lexsort((rows, -scores))[:10]
+                got, found = postings.top(terms, weights, 8.0, 10, allow)
+                assert got.tolist() == rows[best].tolist()
+                assert found.tolist() == scores[best].tolist()
+
+
+def test_weights_multiply_and_repeated_terms_add() -> None:
+    postings = Postings.build([["a", "b"], ["b"]])
+    once = postings.scores(["a"], [1.0], 1.5)[1]
+    assert np.allclose(postings.scores(["a"], [1.0], 1.5, weights=[3.0])[1], 3 * once)
+    assert np.allclose(postings.scores(["a", "a"], [1.0, 2.0], 1.5)[1], 3 * once)
+
+
+@pytest.mark.parametrize("bad", [[-1.0], [np.nan], [np.inf], [1.0, 1.0]])
+def test_weights_that_are_none_are_refused(bad: list[float]) -> None:
+    with pytest.raises(InputError):
+        Postings.build([["a"]]).top(["a"], bad, 1.0, 1)
+    with pytest.raises(InputError, match="k is 0"):
+        Postings.build([["a"]]).top(["a"], [1.0], 1.0, 0)
+
+
+@pytest.mark.parametrize("rows", [[0, 0], [0, -2], [0, 2], [0], [0.0, 1.0]])
+def test_joined_documents_each_need_a_row_of_their_own(rows: list[Any]) -> None:
+    part = Postings.build([["a"], ["b"]])
+    with pytest.raises(InputError, match="new row"):
+        Postings.merge([part], [np.array(rows)], 2)
+
+
+def test_two_parts_do_not_share_a_row() -> None:
+    part = Postings.build([["a"]])
+    with pytest.raises(InputError, match="new row 1: 2 documents"):
+        Postings.merge([part, part], [np.array([1]), np.array([1])], 2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+def test_arrays_of_any_width_are_read_and_joined(dtype: Any) -> None:
+    documents = [["b", "a"], [], ["b", "b", "c"]]
+    arrays = {n: a.astype(dtype) for n, a in Postings.build(documents).arrays().items()}
+    arrays["terms"] = arrays["terms"].astype(np.uint8)
+    wide = Postings.from_arrays(arrays)
+    assert ask(wide, ["b", "c"], 5) == ask(Postings.build(documents), ["b", "c"], 5)
+    same(Postings.merge([wide], [np.arange(3)], 3), Postings.build(documents))

@@ -5,10 +5,10 @@ A scorer compares (`Vectors`, or codes that stand for them); an index chooses wh
 
 from abi.index._binary import BinaryCodes
 from abi.index._bm25 import idf
+from abi.index._cost import SearchStats
 from abi.index._flat import Flat
 from abi.index._growing_postings import GrowingPostings
 from abi.index._hnsw import HNSW
-from abi.index._hnsw_plan import HNSWStats
 from abi.index._int8 import Int8Codes
 from abi.index._ivf import IVF
 from abi.index._ivfpq import ivfpq
@@ -29,7 +29,6 @@ __all__ = [
     "Flat",
     "Found",
     "GrowingPostings",
-    "HNSWStats",
     "Index",
     "Int8Codes",
     "LIREStats",
@@ -38,6 +37,7 @@ __all__ = [
     "Postings",
     "Rescored",
     "Scorer",
+    "SearchStats",
     "Vectors",
     "assign",
     "idf",

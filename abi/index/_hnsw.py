@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
+from abi.index._cost import SearchStats, width_of
 from abi.index._hnsw_arrays import checked, packed
 from abi.index._hnsw_grow import empty, grown
-from abi.index._hnsw_plan import HNSWStats, plan
+from abi.index._hnsw_plan import plan
 from abi.index._hnsw_repair import connect, unlink
 from abi.index._hnsw_search import Searcher
 from abi.index._protocol import Found, Mask, Scorer
@@ -27,8 +28,6 @@ __all__ = ["HNSW"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
-
-_CODES = 32  # values that comparing a code is reckoned as
 
 
 class HNSW:
@@ -187,7 +186,7 @@ class HNSW:
         *,
         ef: int | None = None,
         scorer: Scorer | None = None,
-        stats: HNSWStats | None = None,
+        stats: SearchStats | None = None,
     ) -> Found:
         """The nearest rows that a walk finds.
 
@@ -202,7 +201,7 @@ class HNSW:
             Width of the beam, at least k: more finds more and takes longer.
         scorer : Scorer, optional
             Walk over this instead of the vectors, such as their codes.
-        stats : HNSWStats, optional
+        stats : SearchStats, optional
             Is overwritten with what the search did.
 
         Returns
@@ -225,12 +224,12 @@ class HNSW:
             raise InputError(f"scorer: {len(scorer)} rows, expected the index's {len(present)}")
         live = int(np.count_nonzero(present))
         width = min(max(ef, k), max(1, live))
-        did = HNSWStats("walk", live, width)
+        did = SearchStats("walk", live, width)
         if allow is not None:
             _check_allow(allow, len(present))
             present &= allow
             allowed = int(np.count_nonzero(present))
-            did = plan(live, allowed, _width(scorer), len(queries), width)
+            did = plan(live, allowed, width_of(scorer), len(queries), width)
         found = Searcher(self.kernels, self.graph, scorer).run(queries, k, present, did)
         if stats is not None:
             stats.__dict__.update(did.__dict__)
@@ -268,11 +267,6 @@ class HNSW:
         if not isinstance(self.vectors, Vectors):
             raise InputError("an index over codes can be searched, not changed: open its vectors")
         return self.vectors
-
-
-def _width(scorer: Scorer) -> int:
-    """Float32 values that comparing a row costs about as much as."""
-    return max(1, scorer.data[:1].nbytes // 4) if isinstance(scorer, Vectors) else _CODES
 
 
 def _kind(vectors: Vectors) -> tuple[str, int]:

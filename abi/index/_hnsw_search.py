@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from abi.index._hnsw_exact import best, exact, scoring
-from abi.index._hnsw_plan import HNSWStats
+from abi.index._among import best, exact, scoring
+from abi.index._cost import SearchStats
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
 from abi.kernels import Graph, NumpyKernels
@@ -28,16 +28,16 @@ class Searcher:
     graph: Graph
     scorer: Scorer
 
-    def run(self, queries: npt.NDArray[Any], k: int, present: Mask, did: HNSWStats) -> Found:
+    def run(self, queries: npt.NDArray[Any], k: int, present: Mask, did: SearchStats) -> Found:
         """The nearest of the rows present, by the plan in `did`, where its outcome is noted."""
         if did.plan == "exact":
             did.compared = did.allowed * len(queries)
             return exact(self.scorer, queries, k, present)
         filtered = did.plan == "filtered walk"
-        depth = did.ef if did.plan == "wide walk" else k
+        depth = did.width if did.plan == "wide walk" else k
         budget = did.allowed if filtered else None
         allow = present if filtered else None
-        rows, scores, compared = self._walk(queries, depth, did.ef, allow, budget)
+        rows, scores, compared = self._walk(queries, depth, did.width, allow, budget)
         did.compared = int(compared.sum())
         if did.plan == "wide walk":
             outside = (rows < 0) | ~present[rows]

@@ -8,20 +8,24 @@ where, unless the caller keeps its rows in that order already.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
+from abi.index._among import best, exact
+from abi.index._cost import SearchStats, width_of
 from abi.index._ivf_arrays import checked, packed
+from abi.index._ivf_plan import plan
 from abi.index._kmeans import assign, kmeans
 from abi.index._probe import Partitions, probe
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
 from abi.kernels import NumpyKernels, select
 
-__all__ = ["IVF"]
+__all__ = ["IVF", "partitions_for"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -113,6 +117,7 @@ class IVF:
         allow: Mask | None = None,
         *,
         nprobe: int | None = None,
+        stats: SearchStats | None = None,
     ) -> Found:
         """The nearest rows in the partitions whose centroids are nearest.
 
@@ -121,10 +126,14 @@ class IVF:
         queries : (Q, dim) float32
         k : int
         allow : (n,) bool, optional
-            Rows that may be found. Further partitions are looked at while fewer than
-            min(k, allowed) are found.
+            Rows that may be found. More partitions are looked at the fewer rows they are, and
+            further ones while fewer than min(k, allowed) are found; or all these rows are
+            compared, where that costs less.
         nprobe : int, optional
-            Partitions to look at.
+            Partitions to look at where all rows are allowed; they are, even where comparing all
+            rows would cost less.
+        stats : SearchStats, optional
+            Is overwritten with what the search did.
 
         Returns
         -------
@@ -146,8 +155,21 @@ class IVF:
             allow = allow if self.order is None else allow[self.order]
         prepared = self.scorer.prepare(queries)
         ranked = self._ranked(np.asarray(queries, np.float32))
-        space = Partitions(self.scorer, self.offsets, self.order)
-        return probe(space, prepared, ranked, wanted, k, allow)
+        live = int(self.offsets[-1])
+        allowed = live if allow is None else int(np.count_nonzero(allow[:live]))
+        did = plan(self.nlist, wanted, live, allowed, width_of(self.scorer), len(queries))
+        asked = nprobe is not None and allow is None
+        if did.plan == "exact" and not asked:
+            found = self._exact(queries, k, allow)
+            did.compared = allowed * len(queries)
+        else:
+            wide = wanted if allow is None else max(wanted, did.width)
+            space = Partitions(self.scorer, self.offsets, self.order)
+            found, did.compared = probe(space, prepared, ranked, wide, k, allow)
+            did.plan, did.width = "partitions", wide
+        if stats is not None:
+            stats.__dict__.update(did.__dict__)
+        return found
 
     def tune(self, queries: npt.NDArray[Any], k: int = 10, recall: float = 0.95) -> int:
         """Set `nprobe` to the least that finds a share of the true neighbours of some queries.
@@ -191,6 +213,17 @@ class IVF:
         found = checked(arrays, len(scorer))
         return cls(scorer, found.centroids, found.offsets, found.order, found.nprobe, kernels)
 
+    def _exact(self, queries: npt.NDArray[Any], k: int, allow: Mask | None) -> Found:
+        """The best of all rows that are in partitions."""
+        among = np.zeros(len(self), np.bool_)
+        live = int(self.offsets[-1])
+        among[:live] = True if allow is None else allow[:live]
+        rows, scores = exact(self.scorer, queries, k, among)
+        if self.order is None:
+            return rows, scores
+        names = np.where(rows >= 0, self.order[rows], -1).astype(np.int64)
+        return best(names, scores, k)
+
     def _ranked(self, queries: F32) -> F32:
         """Scores of the centroids: `(Q, nlist)`."""
         if queries.shape[1] != self.centroids.shape[1]:
@@ -198,6 +231,13 @@ class IVF:
             raise InputError(f"queries: shape {queries.shape}; expected {expected}")
         metric = "l2" if self.scorer.metric == "l2" else "ip"
         return self.kernels.distances(queries, self.centroids, metric)
+
+
+def partitions_for(n: int) -> int:
+    """Partitions that suit n rows: about twice the square root, so that looking for the nearest
+    and looking into them take about the same time.
+    """
+    return max(1, min(n, 2 * isqrt(n)))
 
 
 def _recall(found: I64, exact: I64) -> float:

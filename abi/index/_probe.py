@@ -42,8 +42,8 @@ def probe(
     nprobe: int,
     k: int,
     allow: Mask | None,
-) -> Found:
-    """The k best rows of the partitions that each query ranks first.
+) -> tuple[Found, int]:
+    """The k best rows, and how many were compared, of the partitions that each query ranks first.
 
     Parameters
     ----------
@@ -64,14 +64,15 @@ def probe(
         stop = _fitting(lists, space.offsets, start)
         _search(space, prepared, lists, (start, stop), allow, rows, scores)
         start = stop
-    return rows, scores
+    compared = sum(int((space.offsets[some + 1] - space.offsets[some]).sum()) for some in lists)
+    return (rows, scores), compared
 
 
 def _sizes(offsets: I64, allow: Mask | None) -> I64:
     """Rows of each partition that may be found."""
     if allow is None:
         return offsets[1:] - offsets[:-1]
-    ends = np.concatenate(([0], np.cumsum(allow)))
+    ends = np.concatenate(([0], np.cumsum(allow, dtype=np.int32)))
     found: I64 = ends[offsets[1:]] - ends[offsets[:-1]]
     return found
 

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from abi.errors import FormatError, InputError
+from abi.text import LANGUAGES
 
-__all__ = ["INDEXES", "METRICS", "CollectionConfig", "VectorConfig", "vectors_of"]
+__all__ = ["INDEXES", "METRICS", "QUANTIZATIONS", "CollectionConfig", "VectorConfig", "vectors_of"]
 
 METRICS = ("cosine", "ip", "l2", "hamming")
-INDEXES = ("auto", "flat", "hnsw")
+INDEXES = ("auto", "flat", "hnsw", "ivf")
+QUANTIZATIONS = ("none", "int8", "binary", "pq")
 MAX_DIM = 65_536
 _MAX_NAME_BYTES = 255
 
@@ -25,11 +27,25 @@ class VectorConfig:
     dim : int
         Numbers a vector; for "hamming" bits a vector, a multiple of 8.
     metric : {"cosine", "ip", "l2", "hamming"}
-    index : {"auto", "flat", "hnsw"}
-        "flat" compares every vector, "hnsw" walks a graph, "auto" does so where it pays.
+    index : {"auto", "flat", "hnsw", "ivf"}
+        "flat" compares every vector, "hnsw" walks a graph, "ivf" looks into the partitions that
+        are nearest, "auto" takes what is fastest for as many vectors.
     M, ef_construction, ef : int
         Of HNSW: neighbours of a vector, candidates that they are chosen from, and the width of a
         search where it names none.
+    nlist, nprobe : int, optional
+        Of IVF: partitions, and those that a search looks into where it names no number; by the
+        number of vectors, and by measuring, where they are not given.
+    quantization : {"none", "int8", "binary", "pq"}
+        Codes that are compared in place of vectors: of a byte a number, of a bit a number
+        (RaBitQ), or of `pq_m` bytes (product quantisation).
+    pq_m : int, optional
+        Bytes of a code under "pq", a divisor of `dim`; about an eighth of it otherwise.
+    oversample : int
+        How many times k the best by codes are compared again by their vectors.
+    recall : float
+        Share of the true neighbours that an index is to find: it is measured on queries that
+        come, and where they find less, searches are made wider or the index is made anew.
     """
 
     dim: int
@@ -38,6 +54,12 @@ class VectorConfig:
     M: int = 16
     ef_construction: int = 200
     ef: int = 64
+    nlist: int | None = None
+    nprobe: int | None = None
+    quantization: str = "none"
+    pq_m: int | None = None
+    oversample: int = 4
+    recall: float = 0.95
 
     def check(self, where: str) -> VectorConfig:
         """Itself.
@@ -54,8 +76,19 @@ class VectorConfig:
         _integer(self.M, 2, 512, f"{where}M")
         _integer(self.ef_construction, 1, 10_000, f"{where}ef_construction")
         _integer(self.ef, 1, 10_000, f"{where}ef")
+        _integer(self.oversample, 1, 1000, f"{where}oversample")
+        _one_of(self.quantization, QUANTIZATIONS, f"{where}quantization")
+        for name, most in (("nlist", 1 << 20), ("nprobe", 1 << 20), ("pq_m", self.dim)):
+            if getattr(self, name) is not None:
+                _integer(getattr(self, name), 1, most, f"{where}{name}")
+        if type(self.recall) is not float or not 0 < self.recall <= 1:
+            raise InputError(f"{where}recall={self.recall!r}: expected a float above 0, up to 1")
+        if self.pq_m is not None and self.dim % self.pq_m:
+            raise InputError(f"{where}pq_m={self.pq_m}: expected a divisor of dim={self.dim}")
         if bits and self.dim % 8:
             raise InputError(f"{where}dim={self.dim}: bits come in bytes; give a multiple of 8")
+        if bits and (self.index == "ivf" or self.quantization != "none"):
+            raise InputError(f'{where}metric="hamming": bits have no partitions and no codes')
         return self
 
     @property
@@ -79,10 +112,13 @@ class CollectionConfig:
         By name; "" is the one without a name. Empty for a collection of texts alone.
     max_payload_bytes : int
         Largest payload of a point, as JSON.
+    language : str, optional
+        "english": words of texts and of queries are brought to their stems.
     """
 
     vectors: Mapping[str, VectorConfig] = field(default_factory=dict)
     max_payload_bytes: int = 1 << 20
+    language: str | None = None
 
     def check(self) -> CollectionConfig:
         """Itself; InputError if a value cannot be."""
@@ -90,6 +126,7 @@ class CollectionConfig:
             check_name(name, "vectors", empty=True)
             vector.check(f"vectors[{name!r}]: " if name else "")
         _integer(self.max_payload_bytes, 2, 1 << 28, "max_payload_bytes")
+        _one_of(self.language, (None, *LANGUAGES), "language")
         return self
 
     def to_json(self) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Database:
         *,
         vectors: Mapping[str, Any] | None = None,
         max_payload_bytes: int = 1 << 20,
+        language: str | None = None,
         exist_ok: bool = False,
         **options: Any,
     ) -> Collection:
@@ -85,15 +86,18 @@ class Database:
             Numbers a vector. Without it and `vectors` the collection holds texts and payloads.
         metric : {"cosine", "ip", "l2", "hamming"}
             "hamming" takes vectors of `dim` bits, packed into bytes.
-        index : {"auto", "flat", "hnsw"}
+        index : {"auto", "flat", "hnsw", "ivf"}
         vectors : dict of str to int or dict, optional
             Several vectors a point, by name: dimensions, or dicts with "dim" and options.
         max_payload_bytes : int
             Largest payload of a point.
+        language : str, optional
+            "english": words of texts and of queries are brought to their stems.
         exist_ok : bool
             Return the collection that is there, if it was made with the same settings.
         **options
-            M, ef_construction, ef: see `VectorConfig`.
+            M, ef_construction, ef, nlist, nprobe, quantization, pq_m, oversample, recall: see
+            `VectorConfig`.
 
         Raises
         ------
@@ -106,7 +110,7 @@ class Database:
             given = vectors_of(dim, vectors, settings)
         except TypeError as error:
             raise InputError(f"create_collection: {error}") from None
-        config = CollectionConfig(given, max_payload_bytes).check()
+        config = CollectionConfig(given, max_payload_bytes, language).check()
 
         def make(collections: Collections) -> Operation | None:
             state = collections.named(name)

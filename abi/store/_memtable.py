@@ -141,7 +141,7 @@ class Memtable:
         if texts is None:
             return
         behind = start - self._postings.n_documents  # rows that came without any text
-        terms = [analyse(text.decode()) for text in texts]
+        terms = [analyse(text.decode(), self._config.language) for text in texts]
         nothing: list[list[str]] = [[]] * behind
         self._postings.add(nothing + terms)
 

@@ -153,7 +153,7 @@ class Reads:
         check_k(k)
         masks = masks_of(views, filter)
         deep = k if vector is None else _DEEP * k
-        found = lexical(views, masks, text, deep)
+        found = lexical(views, masks, text, deep, config.language)
         if vector is not None:
             near = _near(config, [vector], deep, using, exact, ef)
             found = fuse([*nearest(select(), views, masks, near), found], k, fusion, weights)

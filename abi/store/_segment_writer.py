@@ -90,15 +90,15 @@ def _small_arrays(rows: Selection, config: CollectionConfig) -> Iterator[tuple[s
     texts = rows.texts()
     if any(texts):
         yield from _blob_arrays("text", texts)
-        for key, array in _postings(rows, texts).arrays().items():
+        for key, array in _postings(rows, texts, config.language).arrays().items():
             yield f"posting/{key}", array
 
 
-def _postings(rows: Selection, texts: list[bytes]) -> Postings:
+def _postings(rows: Selection, texts: list[bytes], language: str | None) -> Postings:
     """Of texts; of parts that have postings already, these joined."""
     parts = [part.postings for part in rows.parts]
     if not all(isinstance(part, Postings) for part in parts):
-        return Postings.build([analyse(text.decode()) for text in texts])
+        return Postings.build([analyse(text.decode(), language) for text in texts])
     known = [part for part in parts if isinstance(part, Postings)]
     return Postings.merge(known, [rows.places_of(i) for i in range(len(known))], len(rows))
 

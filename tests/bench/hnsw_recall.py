@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import HNSW, HNSWStats, Vectors
-from abi.index._hnsw_exact import exact
+from abi.index import HNSW, SearchStats, Vectors
+from abi.index._among import exact
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -167,7 +167,7 @@ def filtered(name: str, n: int) -> None:
         allow = np.random.default_rng(2).random(n) < share
         true = np.flatnonzero(allow)[nearest(vectors.data[allow], queries, metric)]
         for size in (1, 100):
-            stats, plain = HNSWStats(), 0.0
+            stats, plain = SearchStats(), 0.0
 
             def planned(part: F32, ef: int, allow: Any = allow, stats: Any = stats) -> I64:
                 return index.search(part, K, allow, ef=ef, stats=stats)[0]

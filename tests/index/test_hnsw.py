@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from abi.errors import InputError
-from abi.index import HNSW, HNSWStats, Vectors
+from abi.index import HNSW, SearchStats, Vectors
 from abi.index._hnsw_grow import draw_levels
 from abi.index._hnsw_plan import plan
 from abi.index._hnsw_repair import reached
@@ -248,7 +248,7 @@ def test_filtered_searches_return_min_of_k_and_allowed(
     if way != "planned":
         ef = min(3000, int(64 / share)) if way == "wide walk" else 64
         monkeypatch.setattr(
-            "abi.index._hnsw.plan", lambda live, allowed, *_: HNSWStats(way, allowed, ef)
+            "abi.index._hnsw.plan", lambda live, allowed, *_: SearchStats(way, allowed, ef)
         )
     rows, got = index.search(queries, 10, allow)
     n_found = min(10, int(allow.sum()))
@@ -278,21 +278,21 @@ def test_no_queries_find_nothing() -> None:
 
 
 def test_a_search_says_what_it_did() -> None:
-    index, stats = built(2000), HNSWStats()
+    index, stats = built(2000), SearchStats()
     index.search(points(5, seed=1), 10, ef=50, stats=stats)
-    assert (stats.plan, stats.allowed, stats.ef, stats.rescued) == ("walk", 2000, 50, 0)
+    assert (stats.plan, stats.allowed, stats.width, stats.rescued) == ("walk", 2000, 50, 0)
     assert 5 * 50 < stats.compared < 5 * 2000
     index.search(points(5, seed=1), 10, np.arange(2000) < 100, stats=stats)
-    assert stats == HNSWStats("exact", 100, 0, 500, 0)
+    assert stats == SearchStats("exact", 100, 0, 500, 0)
 
 
 def test_a_walk_that_finds_too_few_is_rescued(monkeypatch: pytest.MonkeyPatch) -> None:
     """The beam holds the 64 nearest rows, and none of them is allowed."""
-    index, stats = built(2000), HNSWStats()
+    index, stats = built(2000), SearchStats()
     near = scores(points(1, seed=1), points(2000), "l2")[0]
     allow = near < np.sort(near)[-300]
     monkeypatch.setattr(
-        "abi.index._hnsw.plan", lambda live, allowed, *_: HNSWStats("wide walk", allowed, 64)
+        "abi.index._hnsw.plan", lambda live, allowed, *_: SearchStats("wide walk", allowed, 64)
     )
     rows, _ = index.search(points(1, seed=1), 10, allow, stats=stats)
     assert stats.rescued == 1

@@ -22,12 +22,13 @@ def lexical(
     masks: Sequence[Bool | None],
     text: str,
     k: int,
+    language: str | None = None,
 ) -> Found:
     """The k best rows for the words of a text, of those that masks allow.
 
     Rows that died count towards the statistics until they are compacted, as in Lucene.
     """
-    terms = analyse(text)
+    terms = analyse(text, language)
     parts = [(i, view.part.postings) for i, view in enumerate(views)]
     there = [(i, postings) for i, postings in parts if postings is not None]
     if not terms or not there:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from abi.index._hnsw_plan import SPARSE
+from abi.index._cost import SPARSE
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
 from abi.kernels import Scoring

@@ -10,7 +10,7 @@ from abi.index._flat import Flat
 from abi.index._growing_postings import GrowingPostings
 from abi.index._hnsw import HNSW
 from abi.index._int8 import Int8Codes
-from abi.index._ivf import IVF
+from abi.index._ivf import IVF, partitions_for
 from abi.index._ivfpq import ivfpq
 from abi.index._kmeans import assign, kmeans
 from abi.index._lire import LIRE, LIREStats
@@ -44,4 +44,5 @@ __all__ = [
     "inverse_norms",
     "ivfpq",
     "kmeans",
+    "partitions_for",
 ]

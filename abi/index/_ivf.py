@@ -153,8 +153,6 @@ class IVF:
                 got = f"{allow.dtype} of shape {allow.shape}"
                 raise InputError(f"allow: {got}, expected bool ({len(self)},)")
             allow = allow if self.order is None else allow[self.order]
-        prepared = self.scorer.prepare(queries)
-        ranked = self._ranked(np.asarray(queries, np.float32))
         live = int(self.offsets[-1])
         allowed = live if allow is None else int(np.count_nonzero(allow[:live]))
         did = plan(self.nlist, wanted, live, allowed, width_of(self.scorer), len(queries))
@@ -163,6 +161,8 @@ class IVF:
             found = self._exact(queries, k, allow)
             did.compared = allowed * len(queries)
         else:
+            prepared = self.scorer.prepare(queries)
+            ranked = self._ranked(np.asarray(queries, np.float32))
             wide = wanted if allow is None else max(wanted, did.width)
             space = Partitions(self.scorer, self.offsets, self.order)
             found, did.compared = probe(space, prepared, ranked, wide, k, allow)
@@ -215,9 +215,8 @@ class IVF:
 
     def _exact(self, queries: npt.NDArray[Any], k: int, allow: Mask | None) -> Found:
         """The best of all rows that are in partitions."""
-        among = np.zeros(len(self), np.bool_)
-        live = int(self.offsets[-1])
-        among[:live] = True if allow is None else allow[:live]
+        among = np.ones(len(self), np.bool_) if allow is None else allow.copy()
+        among[int(self.offsets[-1]) :] = False
         rows, scores = exact(self.scorer, queries, k, among)
         if self.order is None:
             return rows, scores

@@ -50,9 +50,7 @@ class Scorer(Protocol):
 class Index(Protocol):
     """Rows of vectors, searched in batches."""
 
-    def search(
-        self, queries: npt.NDArray[Any], k: int, allow: Mask | None = None, **options: Any
-    ) -> Found:
+    def search(self, queries: npt.NDArray[Any], k: int, allow: Mask | None = None) -> Found:
         """The k nearest rows for each of `(Q, width)` queries, of those allowed, `(n,)` bool."""
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:

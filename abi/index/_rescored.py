@@ -31,7 +31,8 @@ class Rescored:
     def __init__(self, index: Index, vectors: Vectors, oversample: int = 4) -> None:
         if oversample < 1:
             raise InputError(f"oversample is {oversample}, expected 1 or more")
-        self.index, self.vectors, self.oversample = index, vectors, oversample
+        self.index: Any = index
+        self.vectors, self.oversample = vectors, oversample
 
     def search(
         self,
@@ -55,4 +56,5 @@ class Rescored:
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         """Those of the index."""
-        return self.index.arrays()
+        found: Mapping[str, npt.NDArray[Any]] = self.index.arrays()
+        return found

@@ -142,6 +142,9 @@ class Collection(MoreReads):
 
         return int(self._engine.commit(make, apply) or 0)
 
+    def _searched(self) -> None:
+        self._engine.searched()
+
     def _matching(self, state: CollectionState, filter: Mapping[str, Any] | None) -> list[Id]:
         now = Snapshot(state.entry.config, state.views())
         return [point.id for point in now.points(filter)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from abi.kernels import select
 from abi.store._deaths import Deaths
 from abi.store._manifest import Manifest, SegmentEntry
 from abi.store._pack import Array
@@ -19,8 +20,9 @@ from abi.store._segment_writer import write_pack, write_segment
 from abi.store._selection import Selection
 from abi.store._state import CollectionState, LiveSegment, open_segment
 from abi.store.files import Files
+from abi.store.indexes import Layout, first_widths
 
-__all__ = ["Merge", "choose", "merge"]
+__all__ = ["Merge", "choose", "living", "merge"]
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -82,6 +84,7 @@ def merge(
     state: CollectionState,
     chosen: Sequence[LiveSegment],
     keep: int,
+    layout: Layout | None = None,
 ) -> Merge:
     """Write one segment in the place of several.
 
@@ -94,6 +97,8 @@ def merge(
     chosen : sequence of LiveSegment
     keep : int
         Rows that died before this time, in microseconds since 1970, are given up.
+    layout : mapping of str to Partition, optional
+        Partitions of the vectors of the chosen segments' rows.
 
     Raises
     ------
@@ -110,8 +115,8 @@ def merge(
     rows = Selection.of([(old.live.segment, old.rows) for old in olds])
     fresh: list[LiveSegment] = []
     if len(rows):
-        write_segment(files, name, rows, state.entry.config, number)
-        fresh.append(open_segment(files, SegmentEntry(name, len(rows)), state.entry))
+        write_segment(files, name, rows, state.entry.config, number, layout)
+        fresh.append(_opened(files, SegmentEntry(name, len(rows)), state, layout or {}))
     history = _write_history(files, state, olds, file + 1)
     gone = {id(live) for live in chosen}
 
@@ -126,6 +131,25 @@ def merge(
     horizon = max([manifest.horizon, *(_lost(old, keep) for old in olds)])
     after = replace(manifest, next_file=file + 3, horizon=horizon)
     return Merge(_with_segments(after, number, tuple(entries)), apply)
+
+
+def _opened(
+    files: Files, entry: SegmentEntry, state: CollectionState, layout: Layout
+) -> LiveSegment:
+    """A segment that was written, and how wide its partitions are to be searched."""
+    live = open_segment(files, entry, state.entry)
+    tuned = {}
+    for name in layout:
+        index, vectors = live.segment.index(name, select()), live.segment.vectors(name, select())
+        if index is not None and vectors is not None:
+            tuned[name] = first_widths(index, vectors, state.entry.config.vectors[name])
+            live.segment.tune(name, tuned[name])
+    return LiveSegment(replace(entry, tuned=tuned), live.segment, live.deaths)
+
+
+def living(chosen: Sequence[LiveSegment]) -> Selection:
+    """The rows that a merge would write, as the last checkpoint has them."""
+    return Selection.of([(live.segment, _old(live, 0).rows) for live in chosen])
 
 
 def _with_segments(manifest: Manifest, number: int, segments: tuple[SegmentEntry, ...]) -> Manifest:

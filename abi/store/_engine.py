@@ -28,7 +28,7 @@ class Engine(Upkeep):
         super()._open(write)
         if write and (self.damaged or _log_bytes(self.files) > _LOG_BYTES):
             self.checkpoint(self.damaged)
-        if write and (self._to_merge() or self._to_index()):
+        if write and self._next_task():
             self._tidy_later()
 
     def commit(self, make: Callable[[Collections], Operation | None], apply: Any) -> Any:

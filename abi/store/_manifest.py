@@ -39,6 +39,9 @@ class SegmentEntry:
         The file with its deletions.
     indexes : dict of str to str
         The index file of each vector that has one.
+    tuned : dict of str to dict
+        How wide the index of a vector is searched, where that was measured: `ef`, `nprobe`,
+        `oversample`.
     died : (int, int) or None
         Of rows that nobody sees any more, kept for point-in-time recovery: sequence and time of
         the last deletion among them. None for a segment of the present.
@@ -48,6 +51,7 @@ class SegmentEntry:
     rows: int
     deaths: str | None = None
     indexes: Mapping[str, str] = field(default_factory=dict)
+    tuned: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     died: tuple[int, int] | None = None
 
     def files(self) -> list[str]:
@@ -200,8 +204,16 @@ def _segment(value: Any) -> SegmentEntry:
         _natural(value["rows"]),
         None if deaths is None else _file(deaths),
         {_text(k): _file(v) for k, v in value["indexes"].items()},
+        {_text(k): _widths(v) for k, v in value.get("tuned", {}).items()},
         None if died is None else _commit(died),
     )
+
+
+def _widths(value: Any) -> dict[str, int]:
+    widths = {_text(k): _natural(v) for k, v in value.items()}
+    if not widths.keys() <= {"ef", "nprobe", "oversample"} or 0 in widths.values():
+        raise ValueError(f"{value!r} are no widths")
+    return widths
 
 
 def _natural(value: Any) -> int:

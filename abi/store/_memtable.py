@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import HNSW, GrowingPostings, inverse_norms
+from abi.index import GrowingPostings, inverse_norms
 from abi.kernels import NumpyKernels
 from abi.store._batch import Batch
 from abi.store._blobs import Blobs
@@ -21,8 +21,11 @@ from abi.store._ids import Id
 from abi.store._pack import Array
 from abi.store._part import Matrix, View
 from abi.store.filter import Filter
-from abi.store.payload import GrowingColumns, Key, decode, keys_of
+from abi.store.payload import Columns, GrowingColumns, Key, decode, keys_of
 from abi.text import analyse
+
+if TYPE_CHECKING:
+    from abi.store.indexes import Opened
 
 __all__ = ["Memtable"]
 
@@ -132,6 +135,11 @@ class Memtable:
         return decode(item) if item else {}
 
     @property
+    def columns(self) -> Columns | None:
+        """None: those that it has are of a part of its rows."""
+        return None
+
+    @property
     def postings(self) -> GrowingPostings | None:
         """Terms of the texts; None where there are no texts."""
         return self._postings if self._postings.n_documents else None
@@ -145,8 +153,12 @@ class Memtable:
         nothing: list[list[str]] = [[]] * behind
         self._postings.add(nothing + terms)
 
-    def index(self, name: str, kernels: NumpyKernels) -> HNSW | None:
+    def index(self, name: str, kernels: NumpyKernels) -> Opened | None:
         """None: its rows are compared one and all."""
+        return None
+
+    def partitions(self, name: str) -> tuple[Array, Array] | None:
+        """None: they lie in the order of their arrival."""
         return None
 
     def matrix(self, name: str, n: int) -> Matrix | None:

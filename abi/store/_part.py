@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import HNSW, GrowingPostings, Postings, Vectors
+from abi.index import GrowingPostings, Postings, Vectors
 from abi.kernels import NumpyKernels
 from abi.store._ids import Id
 from abi.store._pack import Array
 from abi.store.filter import Filter
-from abi.store.payload import Key
+from abi.store.payload import Columns, Key
+
+if TYPE_CHECKING:
+    from abi.store.indexes import Opened
 
 __all__ = ["Matrix", "Part", "View"]
 
@@ -32,14 +36,18 @@ class Matrix:
     ----------
     data : (m, width) float32 or uint8
     rows : (m,) or None
-        Row of each, ascending; None when all rows have one.
+        Row of each; None when all rows have one, in their order.
     inverse_norms : (m,) float32 or None
         Of "cosine", None where they are not known or all are one.
+    ascending : bool
+        Whether `rows` are; otherwise they lie in the order of partitions, and are of `n_rows`.
     """
 
     data: Array
     rows: Array | None
     inverse_norms: Array | None
+    ascending: bool = True
+    n_rows: int = 0
 
     def vectors(self, metric: str, kernels: NumpyKernels) -> Vectors:
         """To be compared."""
@@ -49,8 +57,18 @@ class Matrix:
         """Where in `data` the vectors of rows are, -1 where there is none."""
         if self.rows is None:
             return rows
+        if not self.ascending:
+            return self._places[rows]
         at = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
         return np.where(self.rows[at] == rows, at, -1)
+
+    @cached_property
+    def _places(self) -> I64:
+        """The place of each row's vector, up to the last that has one."""
+        assert self.rows is not None
+        found = np.full(self.n_rows, -1, np.int64)
+        found[self.rows] = np.arange(len(self.rows))
+        return found
 
 
 class Part(Protocol):
@@ -80,11 +98,18 @@ class Part(Protocol):
         """How many rows, of those in a mask, have each value at a path."""
 
     @property
+    def columns(self) -> Columns | None:
+        """Columns of all its payloads; None where they are not complete."""
+
+    @property
     def postings(self) -> Postings | GrowingPostings | None:
         """Terms of the texts; None where there are no texts."""
 
-    def index(self, name: str, kernels: NumpyKernels) -> HNSW | None:
+    def index(self, name: str, kernels: NumpyKernels) -> Opened | None:
         """The index of a vector, where there is one."""
+
+    def partitions(self, name: str) -> tuple[Array, Array] | None:
+        """Centroids and offsets of the partitions in whose order a vector lies, if it does."""
 
     def matrix(self, name: str, n: int) -> Matrix | None:
         """A vector of the first `n` rows; None where none of the rows has one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from abi.store._hit import Hit, Point
 from abi.store._ids import Id, check_ids
 from abi.store._part import View
 from abi.store._points import all_points, hits_of, points_of, vectors_of_found
-from abi.store.filter import parse
+from abi.store.filter import Filter, parse
+from abi.store.indexes import Options
 from abi.store.search import Found, Near, diverse, fuse, lexical, nearest, shown_scores
 
 __all__ = ["MAX_K", "Reads", "check_k", "masks_of"]
@@ -106,6 +108,8 @@ class Reads:
         diversity: float = 0.0,
         exact: bool = False,
         ef: int | None = None,
+        nprobe: int | None = None,
+        oversample: int | None = None,
         with_vectors: bool = False,
     ) -> list[Hit]:
         """The points nearest to a vector, best for a text, or both.
@@ -132,8 +136,9 @@ class Reads:
             each other (maximal marginal relevance).
         exact : bool
             Compare every vector, whatever index there is.
-        ef : int, optional
-            Width of a graph's walk: more finds more and takes longer.
+        ef, nprobe, oversample : int, optional
+            Width of a graph's walk, partitions to look into, and how many times k the best by
+            codes are compared again: more finds more and takes longer.
         with_vectors : bool
 
         Raises
@@ -146,17 +151,21 @@ class Reads:
                 raise InputError("search: give vector=, text= or both")
             (hits,) = self.search_batch(
                 [vector], k, filter=filter, using=using, threshold=threshold,
-                diversity=diversity, exact=exact, ef=ef, with_vectors=with_vectors,
+                diversity=diversity, exact=exact, ef=ef, nprobe=nprobe,
+                oversample=oversample, with_vectors=with_vectors,
             )  # fmt: skip
             return hits
         config, views = self._state()
         check_k(k)
-        masks = masks_of(views, filter)
+        options = _options(ef, nprobe, oversample)
+        parsed = None if filter is None else parse(filter)
+        masks = _masks(views, parsed)
         deep = k if vector is None else _DEEP * k
         found = lexical(views, masks, text, deep, config.language)
         if vector is not None:
-            near = _near(config, [vector], deep, using, exact, ef)
+            near = replace(_near(config, [vector], deep, using, exact, options), filter=parsed)
             found = fuse([*nearest(select(), views, masks, near), found], k, fusion, weights)
+            self._searched()
         if threshold is not None:
             found = found.take(found.score >= threshold)
         return hits_of(config, views, found, found.score.tolist(), with_vectors)
@@ -172,6 +181,8 @@ class Reads:
         diversity: float = 0.0,
         exact: bool = False,
         ef: int | None = None,
+        nprobe: int | None = None,
+        oversample: int | None = None,
         with_vectors: bool = False,
     ) -> list[list[Hit]]:
         """`search` for many vectors at once, `(q, dim)`; faster than one by one."""
@@ -179,10 +190,12 @@ class Reads:
         check_k(k)
         _check_diversity(diversity)
         deep = max(_MMR_CANDIDATES, _DEEP * k) if diversity else k
-        near = _near(config, vectors, deep, using, exact, ef)
+        near = _near(config, vectors, deep, using, exact, _options(ef, nprobe, oversample))
         metric = near.settings.metric
+        parsed = None if filter is None else parse(filter)
+        near = replace(near, filter=parsed)
         answers = []
-        for found in nearest(select(), views, masks_of(views, filter), near):
+        for found in nearest(select(), views, _masks(views, parsed), near):
             if diversity:
                 found = _diverse(views, found, near, k, diversity)
             scores = shown_scores(metric, found.score)
@@ -191,14 +204,21 @@ class Reads:
                 keep = scores >= threshold if larger else scores <= threshold
                 found, scores = found.take(keep), scores[keep]
             answers.append(hits_of(config, views, found, scores.tolist(), with_vectors))
+        self._searched()
         return answers
+
+    def _searched(self) -> None:
+        """Is called after searches by vectors."""
 
 
 def masks_of(views: Sequence[View], filter: Mapping[str, Any] | None) -> list[Bool | None]:
     """For each view the rows that are alive and match; None for all."""
-    if filter is None:
+    return _masks(views, None if filter is None else parse(filter))
+
+
+def _masks(views: Sequence[View], parsed: Filter | None) -> list[Bool | None]:
+    if parsed is None:
         return [view.alive for view in views]
-    parsed = parse(filter)
     return [_both(view.part.matching(parsed, view.n), view.alive) for view in views]
 
 
@@ -230,16 +250,21 @@ def _diverse(views: Sequence[View], found: Found, near: Near, k: int, diversity:
     return found.take(diverse(select(), metric, vectors, found.score, k, diversity))
 
 
+def _options(ef: int | None, nprobe: int | None, oversample: int | None) -> Options:
+    for name, value in (("ef", ef), ("nprobe", nprobe), ("oversample", oversample)):
+        if value is not None:
+            check_k(value, name)
+    return Options(ef, nprobe, oversample)
+
+
 def _near(
-    config: CollectionConfig, vectors: Any, k: int, using: str, exact: bool, ef: int | None
+    config: CollectionConfig, vectors: Any, k: int, using: str, exact: bool, options: Options
 ) -> Near:
     """What a search compares; InputError if it cannot."""
     if using not in config.vectors:
         names = ", ".join(map(repr, config.vectors)) or "no vectors at all"
         raise InputError(f"using={using!r}: this collection has {names}")
-    if ef is not None and (type(ef) is not int or not 1 <= ef <= MAX_K):
-        raise InputError(f"ef={ef!r}: expected an integer from 1 to {MAX_K}")
     settings = config.vectors[using]
     single = isinstance(vectors, list) and len(vectors) == 1
     queries = check_vectors(vectors, settings, "vector" if single else "vectors")
-    return Near(using, settings, queries, k, exact, ef)
+    return Near(using, settings, queries, k, exact, options=options)

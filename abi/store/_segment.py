@@ -9,8 +9,10 @@ Arrays of its pack, n rows; what no row has is left out:
     text/data, text/offsets                                        UTF-8
     posting/...                                                    terms of the texts
     v<i>/data (m, width), v<i>/rows (m,), v<i>/inverse_norms (m,)  vector i of meta["vectors"]
+    v<i>/ivf/centroids (nlist, width), v<i>/ivf/offsets (nlist + 1,)
+                                   of vectors that lie in the order of partitions
 
-Deletions are a pack of their own beside it, as are indexes: those can be made again.
+Deletions are a pack of their own beside it, as are graphs and codes: those can be made again.
 """
 
 from __future__ import annotations
@@ -25,15 +27,16 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import DamageWarning, FormatError
-from abi.index import HNSW, Postings, Vectors
+from abi.index import Postings, Vectors
 from abi.kernels import NumpyKernels
 from abi.store._blobs import Blobs
-from abi.store._config import CollectionConfig
+from abi.store._config import INDEXES, QUANTIZATIONS, CollectionConfig
 from abi.store._ids import Id, IdTable
 from abi.store._pack import Array, Pack
 from abi.store._part import Matrix, View
 from abi.store.files import Files
 from abi.store.filter import Filter
+from abi.store.indexes import Choice, Opened, read
 from abi.store.payload import Columns, Key, decode, facet
 
 __all__ = ["Segment"]
@@ -53,6 +56,8 @@ class Segment:
         Of its collection.
     indexes : dict of str to str, optional
         The index file of each vector that has one.
+    tuned : dict of str to dict, optional
+        How wide each is to be searched, where that was measured.
 
     Raises
     ------
@@ -68,11 +73,14 @@ class Segment:
         name: str,
         config: CollectionConfig,
         indexes: Mapping[str, str] | None = None,
+        tuned: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         self.name, self._files = name, files
         self.indexes: dict[str, str] = {}  # files, by vector
-        self._index_views: dict[str, memoryview] = {}
-        self._opened: dict[str, HNSW] = {}
+        self.tuned = {vector: dict(widths) for vector, widths in (tuned or {}).items()}
+        self._index_packs: dict[str, Pack] = {}
+        self._opened: dict[str, Opened | None] = {}
+        self._partitions: dict[str, tuple[Array, Array] | None] = {}
         self._file = files.open(name)
         self.pack = Pack(self._file.view(), f"{files.name}/{name}")
         self._config = config
@@ -90,7 +98,7 @@ class Segment:
     def close(self) -> None:
         """Let go of the files."""
         self._file.close()
-        self._index_views.clear()
+        self._index_packs.clear()
 
     def find(self, ids: Sequence[Id], view: View | None = None) -> I64:
         """The row of each id, or -1; where a view is given, if it is alive there."""
@@ -152,25 +160,81 @@ class Segment:
         that it may be removed while this segment is still searched.
         """
         try:
-            self._index_views[name] = self._files.open(file).view()
+            view = self._files.open(file).view()
+            self._index_packs[name] = Pack(view, f"{self._files.name}/{file}")
             self.indexes[name] = file
-        except OSError as error:
+            self._opened.pop(name, None)
+        except (OSError, FormatError) as error:
             self._no_index(error)
 
-    def index(self, name: str, kernels: NumpyKernels) -> HNSW | None:
+    def tune(self, name: str, widths: Mapping[str, int]) -> None:
+        """Search the index of a vector as wide as this from now on."""
+        self.tuned[name] = dict(widths)
+        opened = self._opened.get(name)
+        if opened is not None:
+            opened.tune(widths)
+
+    def opened(self) -> list[tuple[str, Opened]]:
+        """The indexes that were searched, by vector."""
+        return [(name, one) for name, one in list(self._opened.items()) if one is not None]
+
+    def has(self, name: str, choice: Choice) -> bool:
+        """Whether a vector has such an index, as far as the directory tells."""
+        if choice.index == "ivf" and self.partitions(name) is None:
+            return False
+        if not choice.in_file:
+            return True
+        pack = self._index_packs.get(name)
+        return pack is not None and _choice_of(pack) == choice
+
+    def index(self, name: str, kernels: NumpyKernels) -> Opened | None:
         """The index of a vector; None where there is none, or its file cannot be read."""
-        view = self._index_views.get(name)
-        if view is not None and name not in self._opened:
-            vectors = self.vectors(name, kernels)
-            assert vectors is not None
-            try:
-                pack = Pack(view, self.indexes[name])
-                self._opened[name] = HNSW.from_arrays(pack.group(""), vectors, kernels)
-            except FormatError as error:
-                self._index_views.pop(name, None)
-                self.indexes.pop(name, None)
-                self._no_index(error)
-        return self._opened.get(name)
+        if name not in self._opened:
+            self._opened[name] = self._open(name, kernels)
+        return self._opened[name]
+
+    def _open(self, name: str, kernels: NumpyKernels) -> Opened | None:
+        vectors, partitions = self.vectors(name, kernels), self.partitions(name)
+        settings, pack = self._config.vectors[name], self._index_packs.get(name)
+        if vectors is None or (partitions is None and pack is None):
+            return None
+        choice = Choice("flat" if partitions is None else "ivf", "none")
+        arrays: Mapping[str, Array] = {}
+        try:
+            if pack is not None:
+                choice, arrays = _choice_of(pack) or choice, pack.group("")
+            if choice == Choice("flat", "none"):
+                return None
+            index = read(choice, arrays, vectors, settings, partitions)
+            return Opened(choice, index, settings, self.tuned.get(name, {}))
+        except FormatError as error:
+            self._no_index(error)
+            if self._index_packs.pop(name, None) is None:
+                return None  # the partitions themselves are damaged
+            self.indexes.pop(name, None)
+            return self._open(name, kernels)
+
+    def partitions(self, name: str) -> tuple[Array, Array] | None:
+        """Centroids and offsets of the partitions in whose order a vector lies, if it does."""
+        if name not in self._partitions:
+            self._partitions[name] = self._read_partitions(name)
+        return self._partitions[name]
+
+    def _read_partitions(self, name: str) -> tuple[Array, Array] | None:
+        if name not in self._vectors:
+            return None
+        prefix = f"v{self._vectors.index(name)}/ivf/"
+        if f"{prefix}centroids" not in self.pack:
+            return None
+        try:
+            settings, m = self._config.vectors[name], self.count(name)
+            centroids = self.pack.array(f"{prefix}centroids")
+            offsets = self.pack.array(f"{prefix}offsets")
+            _check_partitions(centroids, offsets, m, settings.width, self.pack.source)
+            return centroids, offsets
+        except FormatError as error:
+            self._no_index(error)
+            return None
 
     def _no_index(self, error: Exception) -> None:
         message = f"{self._files.name}: index: {error}; it is made again from the vectors"
@@ -179,7 +243,7 @@ class Segment:
     @cached_property
     def columns(self) -> Columns:
         """Columns of its payloads."""
-        return Columns.from_arrays(self.pack.group("column/"), self._n)
+        return Columns.from_arrays(self.pack.lazy("column/"), self._n)
 
     @cached_property
     def postings(self) -> Postings | None:
@@ -222,15 +286,17 @@ class Segment:
             got = f"{data.dtype} {data.shape}"
             raise FormatError(f"{got}, not of this collection", field=name, source=self.pack.source)
         rows = norms = None
+        ascending = True
         if f"{prefix}rows" in self.pack:
             rows = self._typed(f"{prefix}rows", "u", (m,)).astype(np.int64)
-            if m and (rows[-1] >= self._n or np.any(rows[1:] <= rows[:-1])):
+            ascending = f"{prefix}ivf/offsets" not in self.pack
+            if m and not _are_rows(rows, self._n, ascending):
                 raise FormatError("rows that are not", field=name, source=self.pack.source)
         elif m != self._n:
             raise FormatError(f"{m} rows of {self._n}", field=name, source=self.pack.source)
         if f"{prefix}inverse_norms" in self.pack:
             norms = self._typed(f"{prefix}inverse_norms", "f", (m,))
-        return Matrix(data, rows, norms)
+        return Matrix(data, rows, norms, ascending, self._n)
 
     def _blobs(self, name: str) -> Blobs | None:
         if f"{name}/data" not in self.pack:
@@ -244,3 +310,31 @@ class Segment:
             got = f"{array.dtype} {array.shape}"
             raise FormatError(f"{got}, expected {shape}", field=name, source=self.pack.source)
         return array
+
+
+def _choice_of(pack: Pack) -> Choice | None:
+    """What an index file holds; None if it does not say."""
+    index, codes = pack.meta.get("index"), pack.meta.get("quantization")
+    return Choice(index, codes) if index in INDEXES and codes in QUANTIZATIONS else None
+
+
+def _are_rows(rows: I64, n: int, ascending: bool) -> bool:
+    """Whether each row is among n, and once."""
+    if ascending:
+        return bool(rows[-1] < n and np.all(rows[1:] > rows[:-1]))
+    if rows.max() >= n:
+        return False
+    seen = np.zeros(n, np.bool_)
+    seen[rows] = True
+    return int(np.count_nonzero(seen)) == len(rows)
+
+
+def _check_partitions(centroids: Array, offsets: Array, m: int, width: int, source: str) -> None:
+    shape = (len(offsets) - 1, width)
+    fits = centroids.dtype == np.float32 and offsets.dtype == np.int64 and offsets.ndim == 1
+    if not fits or centroids.shape != shape or not len(centroids):
+        raise FormatError("no partitions", field="ivf", source=source)
+    if offsets[0] or offsets[-1] != m or np.any(offsets[1:] < offsets[:-1]):
+        raise FormatError(f"expected to ascend from 0 to {m}", field="ivf/offsets", source=source)
+    if not np.isfinite(centroids).all():
+        raise FormatError("numbers that are not finite", field="ivf/centroids", source=source)

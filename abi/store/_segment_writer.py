@@ -8,11 +8,12 @@ import numpy as np
 
 from abi.index import Postings, inverse_norms
 from abi.store._blobs import Blobs, narrow
-from abi.store._config import CollectionConfig
+from abi.store._config import CollectionConfig, VectorConfig
 from abi.store._ids import IdTable
 from abi.store._pack import Array, PackWriter
 from abi.store._selection import Selection
 from abi.store.files import Files
+from abi.store.indexes import Layout, Partition
 from abi.store.payload import Columns, decode
 from abi.text import analyse
 
@@ -22,7 +23,12 @@ _UNIT = 1e-6  # a norm this close to 1 needs no multiplication
 
 
 def write_segment(
-    files: Files, name: str, rows: Selection, config: CollectionConfig, collection: int
+    files: Files,
+    name: str,
+    rows: Selection,
+    config: CollectionConfig,
+    collection: int,
+    layout: Layout | None = None,
 ) -> None:
     """Write rows as a segment file, and sync it.
 
@@ -36,6 +42,8 @@ def write_segment(
     config : CollectionConfig
     collection : int
         Number of the collection.
+    layout : mapping of str to Partition, optional
+        Partitions in whose order vectors are to lie.
 
     Raises
     ------
@@ -51,7 +59,8 @@ def write_segment(
         for key, array in _small_arrays(rows, config):
             writer.add(key, array)
         for number, vector in enumerate(names):
-            _write_vector(writer, f"v{number}/", rows, config, vector)
+            partition = (layout or {}).get(vector)
+            _write_vector(writer, f"v{number}/", rows, config.vectors[vector], vector, partition)
         writer.finish(meta)
         file.sync()
     finally:
@@ -84,14 +93,22 @@ def _small_arrays(rows: Selection, config: CollectionConfig) -> Iterator[tuple[s
     payloads = rows.payloads()
     if any(payloads):
         yield from _blob_arrays("payload", payloads)
-        columns = Columns.build([decode(item) if item else {} for item in payloads])
-        for key, array in columns.arrays().items():
+        for key, array in _columns(rows, payloads).arrays().items():
             yield f"column/{key}", array
     texts = rows.texts()
     if any(texts):
         yield from _blob_arrays("text", texts)
         for key, array in _postings(rows, texts, config.language).arrays().items():
             yield f"posting/{key}", array
+
+
+def _columns(rows: Selection, payloads: list[bytes]) -> Columns:
+    """Of payloads; of parts that have columns already, these joined."""
+    parts = [part.columns for part in rows.parts]
+    known = [columns for columns in parts if columns is not None]
+    places = [rows.places_of(i) for i in range(len(parts))]
+    found = Columns.merge(known, places, len(rows)) if len(known) == len(parts) else None
+    return found or Columns.build([decode(item) if item else {} for item in payloads])
 
 
 def _postings(rows: Selection, texts: list[bytes], language: str | None) -> Postings:
@@ -110,11 +127,23 @@ def _blob_arrays(name: str, items: list[bytes]) -> Iterator[tuple[str, Array]]:
 
 
 def _write_vector(
-    writer: PackWriter, prefix: str, rows: Selection, config: CollectionConfig, name: str
+    writer: PackWriter,
+    prefix: str,
+    rows: Selection,
+    settings: VectorConfig,
+    name: str,
+    partition: Partition | None,
 ) -> None:
-    settings = config.vectors[name]
     places = rows.with_vector(name)
-    having = rows if len(places) == len(rows) else rows.take(places)
+    if partition is not None:
+        labels = partition.of(rows.take(places))
+        places = places[np.argsort(labels, kind="stable")]
+        sizes = np.bincount(labels, minlength=len(partition.centroids))
+        writer.add(f"{prefix}ivf/centroids", partition.centroids)
+        offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+        writer.add(f"{prefix}ivf/offsets", offsets)
+    in_order = partition is None and len(places) == len(rows)
+    having = rows if in_order else rows.take(places)
     inverse = np.ones(len(having), np.float32)
 
     def chunks() -> Iterator[Array]:
@@ -127,7 +156,7 @@ def _write_vector(
 
     shape = (len(having), settings.width)
     writer.add_parts(f"{prefix}data", settings.dtype, shape, chunks())
-    if len(having) != len(rows):
+    if not in_order:
         writer.add(f"{prefix}rows", narrow(places, len(rows)))
     if settings.metric == "cosine" and np.any(np.abs(inverse - 1) > _UNIT):
         writer.add(f"{prefix}inverse_norms", inverse)

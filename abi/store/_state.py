@@ -114,7 +114,7 @@ def open_segment(files: Files, entry: SegmentEntry, collection: CollectionEntry)
     OSError, FormatError
         If a file is missing or damaged.
     """
-    segment = Segment(files, entry.name, collection.config, entry.indexes)
+    segment = Segment(files, entry.name, collection.config, entry.indexes, entry.tuned)
     deaths = Deaths()
     if entry.deaths:
         reader = files.open(entry.deaths)

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from abi._platform import Worker
+from abi._platform import IN_PYODIDE, Worker
 from abi.errors import AbiError, DamageWarning, StorageError
-from abi.index import HNSW
 from abi.kernels import select
 from abi.store._check import check_files, check_state
 from abi.store._checkpoint import Checkpoint, clean, write_checkpoint
 from abi.store._commits import Collections
 from abi.store._compaction import choose, merge
-from abi.store._core import Core
-from abi.store._indexing import build_index, missing_index
 from abi.store._info import collection_info, sizes
 from abi.store._moment import show_time
-from abi.store._segment import Segment
-from abi.store._segment_writer import write_pack
 from abi.store._state import CollectionState, LiveSegment
+from abi.store._tending import Tending
+from abi.store.indexes import Layout, missing
+from abi.store.indexes import choose as choose_index
 
 __all__ = ["Upkeep"]
 
+_QUIET = 0.3  # seconds without a commit after which indexes are made
+_PATIENCE = 60  # seconds after which they are made all the same
 
-class Upkeep(Core):
+Task = tuple[CollectionState, list[LiveSegment], str | None]
+
+
+class Upkeep(Tending):
     """The engine's part that writes segments and reads them whole."""
 
     _worker: Worker | None = None
@@ -82,68 +85,71 @@ class Upkeep(Core):
             for state in list(self.collections.by_number.values()):
                 dead = any(live.written for live in state.segments)
                 if len(state.segments) > 1 or dead:
-                    self._merge(state, state.segments)
+                    chosen = list(state.segments)
+                    self._merge(state, chosen, self._layout(state, chosen))
         self.tidy()
 
-    def tidy(self) -> None:
-        """Merge segments and make indexes until all is as it should be, or it is closed."""
-        while not self.closing:
-            with self._tidying:
-                while not self.closing and (found := self._to_merge()):
-                    self._merge(*found)
-                missing = self._to_index()
-            if missing is None:
-                return
-            self._index(*missing)
+    def tidy(self, *, patient: bool = False) -> None:
+        """Merge segments and make indexes until all is as it should be, or it is closed.
 
-    def _to_merge(self) -> tuple[CollectionState, list[LiveSegment]] | None:
+        Parameters
+        ----------
+        patient : bool
+            Make indexes when nothing was written for a moment: they would be of segments that
+            are merged soon, and take processors from who writes.
+        """
+        while not self.closing:
+            if judged := self._next_judged():
+                self._judge(*judged)
+            with self._tidying:
+                task = self._next_task()
+            if task is None:
+                return
+            state, chosen, name = task
+            if patient and len(chosen) == 1 and self._wait_for_quiet():
+                continue
+            if name is None:
+                layout = self._layout(state, chosen)
+                with self._tidying:
+                    if layout is not None and not self._gone(state, chosen):
+                        self._merge(state, chosen, layout)
+            else:
+                self._index(state, chosen[0], name)
+            if self._anew and chosen[0].segment is self._anew[0]:
+                self._anew = None
+
+    def _next_task(self) -> Task | None:
+        """Segments to be merged, or one and the vector that lacks an index."""
         for state in self.collections.present():
             if chosen := choose(state):
-                return state, chosen
-        return None
-
-    def _to_index(self) -> tuple[CollectionState, LiveSegment, str] | None:
+                return state, chosen, None
         for state in self.collections.present():
-            if found := missing_index(state):
-                return state, *found
+            for live in state.segments:
+                for name, settings in state.entry.config.vectors.items():
+                    segment, anew = live.segment, (live.segment, name) == self._anew
+                    wanted = missing(segment, name, settings, select())
+                    if anew and wanted is None:
+                        wanted = choose_index(settings, segment.count(name), select())
+                    if wanted is not None:
+                        order = wanted.index == "ivf" and (anew or segment.partitions(name) is None)
+                        return state, [live], None if order else name
         return None
 
-    def _index(self, state: CollectionState, live: LiveSegment, name: str) -> None:
-        """Make an index, beside commits and checkpoints, and let it take effect."""
-        segment = live.segment
-        vectors = segment.vectors(name, select())
-        assert vectors is not None
+    def _wait_for_quiet(self) -> bool:
+        """Whether it had to wait until nothing was written any more."""
+        waited, until = False, time.monotonic() + _PATIENCE
+        while not (IN_PYODIDE or self.closing) and time.monotonic() < until:
+            if time.time() - self.time / 1e6 > _QUIET:
+                break
+            waited = True
+            time.sleep(_QUIET / 4)
+        return waited
 
-        def stop() -> bool:
-            return self.closing or all(live.segment is not segment for live in state.segments)
-
-        index = build_index(vectors, state.entry.config.vectors[name], stop)
-        with self._tidying:
-            if index is not None and not stop():
-                self._publish_index(state, segment, name, index)
-
-    def _publish_index(
-        self, state: CollectionState, segment: Segment, name: str, index: HNSW
+    def _merge(
+        self, state: CollectionState, chosen: list[LiveSegment], layout: Layout | None
     ) -> None:
-        live = next(live for live in state.segments if live.segment is segment)
-        file = f"c{state.entry.number}-{self.manifest.next_file:08d}-index"
-        meta: dict[str, object] = {"kind": "index", "segment": segment.name, "vector": name}
-        entry = replace(live.entry, indexes={**segment.indexes, name: file})
         try:
-            write_pack(self.files, file, meta, index.arrays())
-            with self._writing:
-                manifest = self.manifest.with_segment(entry).write(self.files)
-                with self._state:
-                    self.manifest, live.entry = manifest, entry
-                    segment.add_index(name, file)
-        except OSError as error:
-            self._renumber()
-            raise self._storage_error("searches go on without an index", error) from error
-        clean(self.files, manifest, [])
-
-    def _merge(self, state: CollectionState, chosen: list[LiveSegment]) -> None:
-        try:
-            merged = merge(self.files, self.manifest, state, chosen, self._keep())
+            merged = merge(self.files, self.manifest, state, chosen, self._keep(), layout)
             with self._writing:
                 manifest = merged.manifest.write(self.files)
                 with self._state:
@@ -154,6 +160,11 @@ class Upkeep(Core):
             raise self._storage_error("segments stay as they were", error) from error
         clean(self.files, manifest, [])
 
+    def searched(self) -> None:
+        """Judge indexes that were asked often enough, beside what goes on."""
+        if self.to_judge():
+            self._tidy_later()
+
     def _tidy_later(self) -> None:
         """`tidy` beside what goes on, where the platform can."""
         if self._worker is None or not self._worker.busy():
@@ -161,7 +172,7 @@ class Upkeep(Core):
 
     def _try_tidy(self) -> None:
         try:
-            self.tidy()
+            self.tidy(patient=True)
         except (AbiError, OSError) as error:  # nothing is lost: it stays as it was
             if not self.closing:
                 warnings.warn(str(error), DamageWarning, stacklevel=2)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from abi.errors import DamageWarning
+from abi.index import _ivf_plan
 from abi.kernels import select
-from abi.store import Database, _indexing
+from abi.store import Database
 from abi.store.files import MemoryFiles
+from abi.store.indexes import _asked, _choice, _file, _judge
 
 N, DIM = 600, 8
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_indexing, "_LEAST", 100)
-    monkeypatch.setattr(_indexing, "_STEP", 256)
+    monkeypatch.setattr(_choice, "_LEAST", 100)
+    monkeypatch.setattr(_file, "_STEP", 256)
 
 
 def points(seed: int = 0, n: int = N) -> Any:
@@ -34,6 +38,12 @@ def database(index: str = "hnsw", metric: str = "cosine") -> Database:
 
 def indexes(db: Database) -> list[str]:
     return [name for name in db._engine.files.list() if name.endswith("-index")]
+
+
+def kinds(db: Database) -> list[tuple[str, str]]:
+    """Index and codes of each segment."""
+    db["a"].search(np.ones(DIM))
+    return [(i["index"], i["quantization"]) for i in db.info()["collections"]["a"]["indexes"]]
 
 
 def ids(hits: Any) -> list[Any]:
@@ -87,10 +97,15 @@ def test_small_segments_and_flat_ones_have_none() -> None:
 
 
 def test_auto_makes_one_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_indexing, "_PAYS", N * DIM)
+    monkeypatch.setattr(_choice, "_PAYS", N * DIM)
     db = database(index="auto")
     db.compact()
-    assert len(indexes(db)) == 1
+    assert kinds(db) == [("ivf", "none")]
+    assert indexes(db) == []  # partitions are the order in which vectors lie
+    monkeypatch.setattr(_choice, "_BY_KERNELS", {})
+    db = database(index="auto")
+    db.compact()
+    assert kinds(db) == [("hnsw", "none")]
 
 
 def test_a_damaged_index_is_said_and_made_again() -> None:
@@ -138,6 +153,139 @@ def test_points_without_the_vector_are_passed_over() -> None:
     assert hits[0].id == 7
 
 
+@pytest.mark.parametrize("metric", ["cosine", "ip", "l2"])
+@pytest.mark.parametrize("quantization", ["none", "int8", "binary", "pq"])
+@pytest.mark.parametrize("index", ["flat", "hnsw", "ivf"])
+def test_every_index_with_every_code(index: str, quantization: str, metric: str) -> None:
+    """Near to the exact result, filters and deletions kept, and the same after closing."""
+    db = Database(MemoryFiles())
+    settings = {"index": index, "quantization": quantization, "metric": metric, "pq_m": 4}
+    notes = db.create_collection("a", dim=DIM, oversample=12, nlist=8, **settings)
+    notes.upsert(list(range(N)), points(), [{"n": i % 10} for i in range(N)])
+    db.compact()
+    queries = points(1, 40)
+    exact = notes.search_batch(queries, 10, exact=True)
+    found = notes.search_batch(queries, 10, ef=100, nprobe=6)
+    same = [len({*ids(a)} & {*ids(b)}) for a, b in zip(exact, found, strict=True)]
+    assert np.mean(same) > 9
+    plain = (index, quantization) == ("flat", "none")
+    assert kinds(db) == ([] if plain else [(index, quantization)])
+    for a, b in zip(exact, found, strict=True):
+        if a[0].id == b[0].id:
+            assert b[0].score == pytest.approx(a[0].score, abs=1e-5)
+    notes.delete(list(range(0, N, 2)))
+    hits = notes.search(queries[0], N, filter={"n": {"$gte": 5}})
+    assert sorted(ids(hits)) == [i for i in range(1, N, 2) if i % 10 >= 5]
+    point = notes.get([7], with_vectors=True)[0]
+    assert np.array_equal(point.vector, points()[7])
+    before = [ids(hits) for hits in notes.search_batch(queries, 5)]
+    db.close()
+    again = Database(db._engine.files)
+    assert [ids(hits) for hits in again["a"].search_batch(queries, 5)] == before
+    assert again.check() == []
+
+
+def test_partitions_are_kept_and_mended_when_segments_are_merged() -> None:
+    db = database("ivf")
+    db.compact()
+    (live,) = db._engine.collections.named("a").segments  # type: ignore[union-attr]
+    before = live.segment.partitions("")
+    assert before is not None
+    notes = db["a"]
+    far = points(3, 350) * 0.1 + 5  # all in one direction: their partition must be split
+    notes.upsert(list(range(N, N + 350)), far)
+    notes.delete(list(range(0, N, 10)))
+    db.compact()
+    (live,) = db._engine.collections.named("a").segments  # type: ignore[union-attr]
+    after = live.segment.partitions("")
+    assert after is not None
+    kept = {row.tobytes() for row in before[0]} & {row.tobytes() for row in after[0]}
+    assert len(kept) > len(before[0]) / 2
+    assert np.diff(after[1]).max() < 150
+    queries = np.concatenate([points(4, 20), far[:20]])
+    exact = notes.search_batch(queries, 10, exact=True)
+    found = notes.search_batch(queries, 10, nprobe=len(after[0]) // 2)
+    assert np.mean([len({*ids(a)} & {*ids(b)}) for a, b in zip(exact, found, strict=True)]) > 9.5
+    assert db.check() == []
+
+
+def judged(db: Database) -> dict[str, Any]:
+    """What is known of the one index, judged now by what was asked."""
+    (live,) = db._engine.collections.named("a").segments  # type: ignore[union-attr]
+    opened = live.segment.index("", select())
+    assert opened is not None
+    opened.asked._until = 0.0
+    db._engine.tidy()
+    found: dict[str, Any] = db.info()["collections"]["a"]["indexes"][0]
+    return found
+
+
+@pytest.mark.parametrize("index", ["ivf", "hnsw"])
+def test_recall_is_measured_on_what_is_asked_and_mended(
+    index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings that find too little are made wider, and stay so after closing."""
+    monkeypatch.setattr(_ivf_plan, "_SURE", 1e9)  # never compare all, few as they are
+    db = Database(MemoryFiles())
+    notes = db.create_collection("a", dim=DIM, index=index, ef=10, nprobe=1, M=2, ef_construction=4)
+    notes.upsert(list(range(2000)), points(n=2000), [{"n": i % 10} for i in range(2000)])
+    db.compact()
+    for query in points(1, 60):
+        notes.search(query)
+    first = judged(db)
+    assert first["judged_by"] == 48
+    assert first["recall"] >= 0.95
+    width = "ef" if index == "hnsw" else "nprobe"
+    assert first[width] > 10 if index == "hnsw" else first[width] > 1
+    queries = points(2, 50)
+    exact, found = notes.search_batch(queries, exact=True), notes.search_batch(queries)
+    assert np.mean([len({*ids(a)} & {*ids(b)}) for a, b in zip(exact, found, strict=True)]) > 9
+    db.close()
+    again = Database(db._engine.files)
+    again["a"].search(queries[0])
+    assert again.info()["collections"]["a"]["indexes"][0][width] == first[width]
+
+
+def test_an_index_that_cannot_find_enough_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its links lead anywhere."""
+    monkeypatch.setitem(_judge._LIMITS, "ef", 64)
+    db = Database(MemoryFiles())
+    notes = db.create_collection("a", dim=DIM, index="hnsw", recall=0.99)
+    notes.upsert(list(range(2000)), points(n=2000))
+    db.compact()
+    (live,) = db._engine.collections.named("a").segments  # type: ignore[union-attr]
+    opened = live.segment.index("", select())
+    assert opened is not None
+    rng, graph = np.random.default_rng(0), opened.index.graph
+    anywhere = rng.integers(0, 2000, graph.links.shape).astype(np.int32)
+    opened.index.graph = replace(graph, links=anywhere)
+    for query in points(1, 40):
+        notes.search(query)
+    (old,) = indexes(db)
+    opened.asked._until = 0.0
+    db._engine.tidy()
+    (new,) = indexes(db)
+    assert new != old
+    exact, found = (notes.search_batch(points(2, 40), exact=e) for e in (True, False))
+    assert np.mean([len({*ids(a)} & {*ids(b)}) for a, b in zip(exact, found, strict=True)]) > 9.8
+
+
+def test_recall_is_judged_beside_what_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches alone start it, in another thread."""
+    monkeypatch.setattr(_asked, "_FIRST", 0.0)
+    db = database("ivf")
+    db.compact()
+    for query in points(1, 60):
+        db["a"].search(query, filter={"n": {"$gte": 2}})
+    worker = db._engine._worker
+    assert worker is not None
+    deadline = time.monotonic() + 10
+    while worker.busy() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (info,) = db.info()["collections"]["a"]["indexes"]
+    assert info["recall"] >= 0.95
+
+
 def test_the_making_of_an_index_can_be_stopped() -> None:
     db = database()
     db.checkpoint()
@@ -150,5 +298,6 @@ def test_the_making_of_an_index_can_be_stopped() -> None:
 
     vectors = live.segment.vectors("", select())
     assert vectors is not None
-    assert _indexing.build_index(vectors, db["a"].config.vectors[""], stop) is None
+    settings = db["a"].config.vectors[""]
+    assert _file.build(_choice.Choice("hnsw", "none"), vectors, settings, None, stop) is None
     assert len(steps) == 2

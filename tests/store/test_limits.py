@@ -119,7 +119,7 @@ CREATIONS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"name": "x", "dim": 9, "metric": "hamming"}, "dim=9: bits come in bytes; give a multiple"),
     ({"name": "x", "dim": 2, "M": 1}, "M=1: expected an integer from 2 to 512"),
-    ({"name": "x", "dim": 2, "nlist": 1}, "create_collection: .*nlist"),
+    ({"name": "x", "dim": 2, "nlists": 1}, "create_collection: .*nlists"),
     ({"name": "x", "dim": 2, "vectors": {"y": 1}}, r"dim= and vectors=: give one vector by dim="),
     ({"name": "x", "vectors": {"y": {"metric": "l2"}}}, r"vectors\['y'\]: without \"dim\""),
     ({"name": "x", "vectors": {"y": {"dim": 2, "z": 1}}}, r"vectors\['y'\]: unknown 'z'"),

@@ -12,11 +12,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from abi.store import Database, _indexing, _upkeep
+from abi.store import Database, _upkeep
 from abi.store._moment import Moment
 from abi.store._recovery import recover
 from abi.store._restore import restore_files
 from abi.store.files import MemoryFiles
+from abi.store.indexes import _choice
 from tests.store.model import (
     DIM,
     Model,
@@ -155,7 +156,13 @@ class IndexedMachine(StoreMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._patch.setattr(_indexing, "_LEAST", 1)
+        self._patch.setattr(_choice, "_LEAST", 1)
+
+
+class PartitionedMachine(IndexedMachine):
+    """The same with partitions, kept and mended from segment to segment."""
+
+    index = "ivf"
 
 
 EXAMPLES = int(os.environ.get("ABI_TEST_MACHINES", "100"))
@@ -165,3 +172,5 @@ TestStore = StoreMachine.TestCase
 TestStore.settings = SETTINGS
 TestIndexed = IndexedMachine.TestCase
 TestIndexed.settings = SETTINGS
+TestPartitioned = PartitionedMachine.TestCase
+TestPartitioned.settings = SETTINGS

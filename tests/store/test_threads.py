@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abi.store import Database, _engine, _indexing
+from abi.store import Database, _engine
 from abi.store.files import Bytes, MemoryFiles
+from abi.store.indexes import _choice
 
 
 class SlowFiles(MemoryFiles):
@@ -85,7 +86,7 @@ def test_readers_see_whole_commits_whatever_goes_on_beside(
 ) -> None:
     """Pairs of points are written together, and moved by checkpoints, merges and graphs."""
     monkeypatch.setattr(_engine, "_LOG_BYTES", 3000)
-    monkeypatch.setattr(_indexing, "_LEAST", 50)
+    monkeypatch.setattr(_choice, "_LEAST", 50)
     db = Database(MemoryFiles())
     notes = db.create_collection("a", dim=4, index="hnsw")
     vectors = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)

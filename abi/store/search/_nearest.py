@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import HNSW, Mask
+from abi.index import Flat, Mask
 from abi.kernels import NumpyKernels
 from abi.store._config import VectorConfig
 from abi.store._pack import Array
 from abi.store._part import Matrix, View
+from abi.store.filter import Filter
+from abi.store.indexes import Opened, Options
 from abi.store.search._found import Found, merge
 
 __all__ = ["Near", "nearest", "shown_scores"]
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
-
-_FEW = 0.25  # share of a matrix up to which its allowed rows are gathered before the product
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,10 @@ class Near:
     k : int
     exact : bool
         Compare every vector, whatever index there is.
-    ef : int or None
-        Width of a graph's walk; None for that of the settings.
+    filter : Filter or None
+        What the masks are of.
+    options : Options
+        How wide indexes are searched.
     """
 
     name: str
@@ -44,7 +47,8 @@ class Near:
     queries: Array
     k: int
     exact: bool = False
-    ef: int | None = None
+    filter: Filter | None = None
+    options: Options = field(default_factory=Options)
 
 
 def nearest(
@@ -74,21 +78,17 @@ def shown_scores(metric: str, scores: F32) -> F32:
 
 
 def _search(
-    kernels: NumpyKernels, matrix: Matrix, index: HNSW | None, mask: Mask | None, near: Near
+    kernels: NumpyKernels, matrix: Matrix, index: Opened | None, mask: Mask | None, near: Near
 ) -> tuple[I64, F32]:
     """The search of a matrix: places of its rows, -1 where there are no more."""
     allow = mask if mask is None or matrix.rows is None else mask[matrix.rows]
     if index is not None:
-        return index.search(near.queries, near.k, allow, ef=near.ef or near.settings.ef)
+        start = time.perf_counter()
+        found = index.search(near.queries, near.k, allow, near.options)
+        index.asked.add(near.queries, near.k, near.filter, time.perf_counter() - start)
+        return found
     vectors = matrix.vectors(near.settings.metric, kernels)
-    chosen = None
-    if allow is not None and np.count_nonzero(allow) <= _FEW * len(vectors):
-        chosen = np.flatnonzero(allow)
-        vectors, allow = vectors.take(chosen), None
-    places, scores = vectors.top(vectors.prepare(near.queries), near.k, allow)
-    if chosen is not None and len(chosen):
-        places = np.where(places >= 0, chosen[places], -1)
-    return places, scores
+    return Flat(vectors).search(near.queries, near.k, allow)
 
 
 def _rows(matrix: Matrix, places: I64) -> I64:

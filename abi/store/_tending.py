@@ -20,6 +20,7 @@ from abi.store._state import CollectionState, LiveSegment
 from abi.store.filter import Filter
 from abi.store.indexes import (
     Choice,
+    Exam,
     Judgement,
     Layout,
     Opened,
@@ -27,8 +28,6 @@ from abi.store.indexes import (
     build,
     choose,
     partition,
-    recall_of,
-    widened,
 )
 
 __all__ = ["Tending"]
@@ -134,13 +133,8 @@ class Tending(Core):
             view = live.view()
         queries, before = opened.asked.take(), opened.widths
         masks = _masks(view, name, queries)
-        recall = recall_of(opened, vectors, queries, masks)
-        while recall < settings.recall and not self._gone(state, [live]):
-            wider = widened(opened)
-            if wider is None:
-                break
-            opened.tune(wider)
-            recall = recall_of(opened, vectors, queries, masks)
+        exam = Exam(vectors, queries, masks)
+        recall = exam.widen(opened, settings.recall, lambda: self._gone(state, [live]))
         opened.asked.judged(Judgement(recall, len(queries)), time.monotonic() - start)
         key, widths = (segment.name, name), opened.widths
         too_wide = _TOO_WIDE * widths.get("nprobe", 0) > opened.nlist > 1

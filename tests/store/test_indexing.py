@@ -214,7 +214,7 @@ def judged(db: Database) -> dict[str, Any]:
     (live,) = db._engine.collections.named("a").segments  # type: ignore[union-attr]
     opened = live.segment.index("", select())
     assert opened is not None
-    opened.asked._until = 0.0
+    opened.asked._after = 0.0
     db._engine.tidy()
     found: dict[str, Any] = db.info()["collections"]["a"]["indexes"][0]
     return found
@@ -262,7 +262,7 @@ def test_an_index_that_cannot_find_enough_is_made_anew(monkeypatch: pytest.Monke
     for query in points(1, 40):
         notes.search(query)
     (old,) = indexes(db)
-    opened.asked._until = 0.0
+    opened.asked._after = 0.0
     db._engine.tidy()
     (new,) = indexes(db)
     assert new != old

@@ -3,13 +3,14 @@
 from abi.store.indexes._asked import Asked, Judgement, Query
 from abi.store.indexes._choice import Choice, choose, missing
 from abi.store.indexes._file import build, read
-from abi.store.indexes._judge import first_widths, recall_of, widened
+from abi.store.indexes._judge import Exam, first_widths
 from abi.store.indexes._opened import Opened, Options
 from abi.store.indexes._partition import Layout, Partition, partition
 
 __all__ = [
     "Asked",
     "Choice",
+    "Exam",
     "Judgement",
     "Layout",
     "Opened",
@@ -22,6 +23,4 @@ __all__ = [
     "missing",
     "partition",
     "read",
-    "recall_of",
-    "widened",
 ]

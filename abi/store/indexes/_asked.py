@@ -1,11 +1,12 @@
 """The last queries to an index, kept to judge it by.
 
-When searching has taken some tens of times as long as judging does, they are asked again and
-compared with the exact result.
+When some tens of times as long has gone by as judging takes, they are asked again and compared
+with the exact result: that costs a few hundredths of the time, however much or little is asked.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,8 @@ __all__ = ["Asked", "Judgement", "Query"]
 
 _KEPT = 48  # queries
 _LEAST = 24  # queries from which on there is a judgement
-_SHARE = 30  # times as long as judging that searches take between judgements
-_FIRST = 0.5  # seconds of searches before the first
+_SHARE = 30  # times as long as judging takes from one to the next
+_FIRST = 15.0  # seconds before the first
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,18 @@ class Asked:
     def __init__(self) -> None:
         self._queries: deque[Query] = deque(maxlen=_KEPT)
         self._lock = Lock()
-        self._seconds, self._until, self._new = 0.0, _FIRST, 0
+        self._after, self._new = time.monotonic() + _FIRST, 0
         self.judgement: Judgement | None = None
 
-    def add(self, vectors: npt.NDArray[Any], k: int, filter: Filter | None, seconds: float) -> None:
-        """Note queries, and how long they took."""
+    def add(self, vectors: npt.NDArray[Any], k: int, filter: Filter | None) -> None:
+        """Note queries."""
         with self._lock:
             self._queries.extend(Query(v.copy(), k, filter) for v in vectors[-_KEPT:])
-            self._seconds += seconds
             self._new += len(vectors)
 
     def due(self) -> bool:
-        """Whether there is something to judge by."""
-        return self._new >= _LEAST and self._seconds >= self._until
+        """Whether there is something to judge by, and it is time."""
+        return self._new >= _LEAST and time.monotonic() >= self._after
 
     def take(self) -> list[Query]:
         """The last queries."""
@@ -84,5 +84,4 @@ class Asked:
         """Note a judgement that took so long."""
         with self._lock:
             self.judgement = judgement
-            self._seconds, self._new = 0.0, 0
-            self._until = max(_FIRST, _SHARE * seconds)
+            self._after, self._new = time.monotonic() + max(_FIRST, _SHARE * seconds), 0

@@ -1,8 +1,8 @@
-"""How much of what is asked an index finds, and how wide it would have to search for more."""
+"""How much of what is asked an index finds, and how wide it has to search for that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from abi.store._config import VectorConfig
 from abi.store.indexes._asked import Query
 from abi.store.indexes._opened import Opened
 
-__all__ = ["first_widths", "recall_of", "widened"]
+__all__ = ["Exam", "first_widths"]
 
 _TOP = 100  # neighbours that are compared at most
 _EPSILON = 1e-5  # relative difference of scores that are equal but for rounding
@@ -19,27 +19,58 @@ _OWN, _K = 64, 10  # rows that ask for their neighbours before anyone else does
 _LIMITS = {"ef": 2048, "oversample": 64}
 
 
-def recall_of(
-    opened: Opened, vectors: Vectors, queries: Sequence[Query], masks: Sequence[Mask | None]
-) -> float:
-    """Share of the true neighbours that an index finds, each query as it came.
+class Exam:
+    """Queries with their true results.
 
     Parameters
     ----------
-    opened : Opened
     vectors : Vectors
     queries : sequence of Query
     masks : sequence of (n,) bool or None
         The places that each query may find.
     """
-    hits = wanted = 0
-    for query, mask in zip(queries, masks, strict=True):
-        k, asked = min(query.k, _TOP), query.vector[None]
-        right = Flat(vectors).search(asked, k, mask)
-        found = opened.search(asked, k, mask)
-        some, of = _same(found, right)
-        hits, wanted = hits + some, wanted + of
-    return hits / wanted if wanted else 1.0
+
+    def __init__(
+        self, vectors: Vectors, queries: Sequence[Query], masks: Sequence[Mask | None]
+    ) -> None:
+        self._questions = []
+        for query, mask in zip(queries, masks, strict=True):
+            k, asked = min(query.k, _TOP), query.vector[None]
+            self._questions.append((asked, k, mask, Flat(vectors).search(asked, k, mask)))
+
+    def recall(self, opened: Opened) -> float:
+        """Share of the true neighbours that an index finds."""
+        hits = wanted = 0
+        for asked, k, mask, right in self._questions:
+            some, of = _same(opened.search(asked, k, mask), right)
+            hits, wanted = hits + some, wanted + of
+        return hits / wanted if wanted else 1.0
+
+    def widen(
+        self, opened: Opened, recall: float, stop: Callable[[], bool] = lambda: False
+    ) -> float:
+        """Let an index search just so wide that it finds a share; return what it then finds."""
+        low, high = None, opened.widths
+        found = self.recall(opened)
+        while found < recall and not stop():
+            wider = _wider(high, opened.nlist)
+            if wider == high:
+                return found
+            low, high = high, wider
+            opened.tune(high)
+            found = self.recall(opened)
+        while low is not None and not stop():
+            middle = {name: (low[name] + width + 1) // 2 for name, width in high.items()}
+            if middle == high:
+                break
+            opened.tune(middle)
+            some = self.recall(opened)
+            if some >= recall:
+                high, found = middle, some
+            else:
+                low = middle
+        opened.tune(high)
+        return found
 
 
 def _same(found: Found, right: Found) -> tuple[int, int]:
@@ -51,31 +82,20 @@ def _same(found: Found, right: Found) -> tuple[int, int]:
     return min(len(true), int(np.count_nonzero(found[1][0] >= least))), len(true)
 
 
-def widened(opened: Opened) -> dict[str, int] | None:
-    """Widths half as large again; None where they are at their limits."""
-    now = opened.widths
-    limits = {**_LIMITS, "nprobe": opened.nlist}
-    wider = {name: min(limits[name], width + (width + 1) // 2) for name, width in now.items()}
-    return wider if any(wider[name] > now[name] for name in now) else None
+def _wider(widths: dict[str, int], nlist: int) -> dict[str, int]:
+    limits = {**_LIMITS, "nprobe": nlist}
+    return {name: max(width, min(limits[name], 2 * width)) for name, width in widths.items()}
 
 
 def first_widths(opened: Opened, vectors: Vectors, settings: VectorConfig) -> dict[str, int]:
     """Widths for an index that nobody has asked yet, judged by some of its own rows.
 
-    A row is its own nearest neighbour, which is found for sure: so a half less may be missed of
-    the others than of the neighbours of queries.
+    A row finds itself for sure, and the more of the others the more they are like it: so a half
+    less may be missed than of the neighbours of queries.
     """
     if opened.choice.index != "ivf" or settings.nprobe is not None:
         return {}
     rows = np.random.default_rng(0).permutation(len(vectors))[:_OWN]
     queries = [Query(vectors.data[row], _K, None) for row in np.sort(rows).tolist()]
-    nothing: list[Mask | None] = [None] * len(queries)
-    least = (1 + settings.recall) / 2
-    widths = opened.widths
-    while recall_of(opened, vectors, queries, nothing) < least:
-        wider = widened(opened)
-        if wider is None:
-            break
-        opened.tune(wider)
-        widths = wider
-    return widths
+    Exam(vectors, queries, [None] * len(queries)).widen(opened, (1 + settings.recall) / 2)
+    return opened.widths

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -83,9 +82,8 @@ def _search(
     """The search of a matrix: places of its rows, -1 where there are no more."""
     allow = mask if mask is None or matrix.rows is None else mask[matrix.rows]
     if index is not None:
-        start = time.perf_counter()
         found = index.search(near.queries, near.k, allow, near.options)
-        index.asked.add(near.queries, near.k, near.filter, time.perf_counter() - start)
+        index.asked.add(near.queries, near.k, near.filter)
         return found
     vectors = matrix.vectors(near.settings.metric, kernels)
     return Flat(vectors).search(near.queries, near.k, allow)

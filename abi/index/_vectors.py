@@ -82,7 +82,8 @@ class Vectors:
     def block(self, prepared: npt.NDArray[Any], start: int, stop: int) -> F32:
         """Scores of rows start to stop: `(Q, stop - start)`."""
         norms = None if self.inverse_norms is None else self.inverse_norms[start:stop]
-        found: F32 = self.kernels.distances(prepared, self.data[start:stop], self.metric, norms)
+        metric = "ip" if self.metric == "cosine" else self.metric  # prepared queries have norm 1
+        found: F32 = self.kernels.distances(prepared, self.data[start:stop], metric, norms)
         return found
 
     def pairs(self, prepared: npt.NDArray[Any], which: I64, rows: I64) -> F32:

@@ -71,8 +71,7 @@ def select(name: str | None = None) -> NumpyKernels:
             if name is not None or _chosen:
                 raise
             raise KernelError(f"ABI_KERNELS={environment}: {error}") from None
-    usable = (c.name for c in candidates() if c.reason is None)
-    return _instance(next(usable))
+    return _instance(next(name for name in REGISTRY if _reason(name) is None))
 
 
 def candidates() -> list[Candidate]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from abi.store._ids import Id
 from abi.store._pack import Array
+from abi.store.search._explain import Step
 
-__all__ = ["Hit", "Point"]
+__all__ = ["Hit", "Hits", "Point"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,22 @@ class Hit:
     payload: dict[str, Any] | None = None
     text: str | None = None
     vectors: Mapping[str, Array] | None = None
+
+
+class Hits(list[Hit]):
+    """Hits of a search that was to explain itself: a list, best first.
+
+    Parameters
+    ----------
+    hits : iterable of Hit
+    steps : list of Step
+        What was done with each part of the collection, and why; `str` of one says it in words.
+    """
+
+    def __init__(self, hits: Iterable[Hit], steps: list[Step]) -> None:
+        super().__init__(hits)
+        self.steps = steps
+
+    def explain(self) -> str:
+        """The steps in words, a line each."""
+        return "\n".join(map(str, self.steps))

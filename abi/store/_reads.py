@@ -13,13 +13,13 @@ from abi.errors import InputError
 from abi.kernels import select
 from abi.store._batch import check_vectors
 from abi.store._config import CollectionConfig
-from abi.store._hit import Hit, Point
+from abi.store._hit import Hit, Hits, Point
 from abi.store._ids import Id, check_ids
 from abi.store._part import View
 from abi.store._points import all_points, hits_of, points_of, vectors_of_found
 from abi.store.filter import Filter, parse
 from abi.store.indexes import Options
-from abi.store.search import Found, Near, diverse, fuse, lexical, nearest, shown_scores
+from abi.store.search import Found, Near, Step, diverse, fuse, lexical, nearest, shown_scores
 
 __all__ = ["MAX_K", "Reads", "check_k", "masks_of"]
 
@@ -111,6 +111,7 @@ class Reads:
         nprobe: int | None = None,
         oversample: int | None = None,
         with_vectors: bool = False,
+        explain: bool = False,
     ) -> list[Hit]:
         """The points nearest to a vector, best for a text, or both.
 
@@ -140,6 +141,8 @@ class Reads:
             Width of a graph's walk, partitions to look into, and how many times k the best by
             codes are compared again: more finds more and takes longer.
         with_vectors : bool
+        explain : bool
+            Give `Hits`, a list whose `steps` say what was done by vectors, and why.
 
         Raises
         ------
@@ -152,7 +155,7 @@ class Reads:
             (hits,) = self.search_batch(
                 [vector], k, filter=filter, using=using, threshold=threshold,
                 diversity=diversity, exact=exact, ef=ef, nprobe=nprobe,
-                oversample=oversample, with_vectors=with_vectors,
+                oversample=oversample, with_vectors=with_vectors, explain=explain,
             )  # fmt: skip
             return hits
         config, views = self._state()
@@ -161,14 +164,17 @@ class Reads:
         parsed = None if filter is None else parse(filter)
         masks = _masks(views, parsed)
         deep = k if vector is None else _DEEP * k
+        steps: list[Step] = []
         found = lexical(views, masks, text, deep, config.language)
         if vector is not None:
-            near = replace(_near(config, [vector], deep, using, exact, options), filter=parsed)
+            near = _near(config, [vector], deep, using, exact, options)
+            near = replace(near, filter=parsed, steps=steps)
             found = fuse([*nearest(select(), views, masks, near), found], k, fusion, weights)
             self._searched()
         if threshold is not None:
             found = found.take(found.score >= threshold)
-        return hits_of(config, views, found, found.score.tolist(), with_vectors)
+        hits = hits_of(config, views, found, found.score.tolist(), with_vectors)
+        return Hits(hits, steps) if explain else hits
 
     def search_batch(
         self,
@@ -184,6 +190,7 @@ class Reads:
         nprobe: int | None = None,
         oversample: int | None = None,
         with_vectors: bool = False,
+        explain: bool = False,
     ) -> list[list[Hit]]:
         """`search` for many vectors at once, `(q, dim)`; faster than one by one."""
         config, views = self._state()
@@ -193,8 +200,9 @@ class Reads:
         near = _near(config, vectors, deep, using, exact, _options(ef, nprobe, oversample))
         metric = near.settings.metric
         parsed = None if filter is None else parse(filter)
-        near = replace(near, filter=parsed)
-        answers = []
+        steps: list[Step] | None = [] if explain else None
+        near = replace(near, filter=parsed, steps=steps)
+        answers: list[list[Hit]] = []
         for found in nearest(select(), views, _masks(views, parsed), near):
             if diversity:
                 found = _diverse(views, found, near, k, diversity)
@@ -203,7 +211,8 @@ class Reads:
                 larger = metric in ("cosine", "ip")
                 keep = scores >= threshold if larger else scores <= threshold
                 found, scores = found.take(keep), scores[keep]
-            answers.append(hits_of(config, views, found, scores.tolist(), with_vectors))
+            hits = hits_of(config, views, found, scores.tolist(), with_vectors)
+            answers.append(hits if steps is None else Hits(hits, steps))
         self._searched()
         return answers
 

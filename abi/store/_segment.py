@@ -17,7 +17,6 @@ Deletions are a pack of their own beside it, as are graphs and codes: those can 
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -26,17 +25,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import DamageWarning, FormatError
+from abi.errors import FormatError
 from abi.index import Postings, Vectors
 from abi.kernels import NumpyKernels
 from abi.store._blobs import Blobs
-from abi.store._config import INDEXES, QUANTIZATIONS, CollectionConfig
+from abi.store._config import CollectionConfig
 from abi.store._ids import Id, IdTable
 from abi.store._pack import Array, Pack
 from abi.store._part import Matrix, View
+from abi.store._segment_indexes import SegmentIndexes
 from abi.store.files import Files
 from abi.store.filter import Filter
-from abi.store.indexes import Choice, Opened, read
 from abi.store.payload import Columns, Key, decode, facet
 
 __all__ = ["Segment"]
@@ -45,7 +44,7 @@ I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
 
-class Segment:
+class Segment(SegmentIndexes):
     """A segment file, open to read. Opening reads its directory alone.
 
     Parameters
@@ -76,11 +75,7 @@ class Segment:
         tuned: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         self.name, self._files = name, files
-        self.indexes: dict[str, str] = {}  # files, by vector
-        self.tuned = {vector: dict(widths) for vector, widths in (tuned or {}).items()}
-        self._index_packs: dict[str, Pack] = {}
-        self._opened: dict[str, Opened | None] = {}
-        self._partitions: dict[str, tuple[Array, Array] | None] = {}
+        super().__init__(tuned or {})
         self._file = files.open(name)
         self.pack = Pack(self._file.view(), f"{files.name}/{name}")
         self._config = config
@@ -155,91 +150,6 @@ class Segment:
         metric = self._config.vectors[name].metric
         return None if matrix is None else matrix.vectors(metric, kernels)
 
-    def add_index(self, name: str, file: str) -> None:
-        """Take a file as the index of a vector. It is opened, and read when it is needed, so
-        that it may be removed while this segment is still searched.
-        """
-        try:
-            view = self._files.open(file).view()
-            self._index_packs[name] = Pack(view, f"{self._files.name}/{file}")
-            self.indexes[name] = file
-            self._opened.pop(name, None)
-        except (OSError, FormatError) as error:
-            self._no_index(error)
-
-    def tune(self, name: str, widths: Mapping[str, int]) -> None:
-        """Search the index of a vector as wide as this from now on."""
-        self.tuned[name] = dict(widths)
-        opened = self._opened.get(name)
-        if opened is not None:
-            opened.tune(widths)
-
-    def opened(self) -> list[tuple[str, Opened]]:
-        """The indexes that were searched, by vector."""
-        return [(name, one) for name, one in list(self._opened.items()) if one is not None]
-
-    def has(self, name: str, choice: Choice) -> bool:
-        """Whether a vector has such an index, as far as the directory tells."""
-        if choice.index == "ivf" and self.partitions(name) is None:
-            return False
-        if not choice.in_file:
-            return True
-        pack = self._index_packs.get(name)
-        return pack is not None and _choice_of(pack) == choice
-
-    def index(self, name: str, kernels: NumpyKernels) -> Opened | None:
-        """The index of a vector; None where there is none, or its file cannot be read."""
-        if name not in self._opened:
-            self._opened[name] = self._open(name, kernels)
-        return self._opened[name]
-
-    def _open(self, name: str, kernels: NumpyKernels) -> Opened | None:
-        vectors, partitions = self.vectors(name, kernels), self.partitions(name)
-        settings, pack = self._config.vectors[name], self._index_packs.get(name)
-        if vectors is None or (partitions is None and pack is None):
-            return None
-        choice = Choice("flat" if partitions is None else "ivf", "none")
-        arrays: Mapping[str, Array] = {}
-        try:
-            if pack is not None:
-                choice, arrays = _choice_of(pack) or choice, pack.group("")
-            if choice == Choice("flat", "none"):
-                return None
-            index = read(choice, arrays, vectors, settings, partitions)
-            return Opened(choice, index, settings, self.tuned.get(name, {}))
-        except FormatError as error:
-            self._no_index(error)
-            if self._index_packs.pop(name, None) is None:
-                return None  # the partitions themselves are damaged
-            self.indexes.pop(name, None)
-            return self._open(name, kernels)
-
-    def partitions(self, name: str) -> tuple[Array, Array] | None:
-        """Centroids and offsets of the partitions in whose order a vector lies, if it does."""
-        if name not in self._partitions:
-            self._partitions[name] = self._read_partitions(name)
-        return self._partitions[name]
-
-    def _read_partitions(self, name: str) -> tuple[Array, Array] | None:
-        if name not in self._vectors:
-            return None
-        prefix = f"v{self._vectors.index(name)}/ivf/"
-        if f"{prefix}centroids" not in self.pack:
-            return None
-        try:
-            settings, m = self._config.vectors[name], self.count(name)
-            centroids = self.pack.array(f"{prefix}centroids")
-            offsets = self.pack.array(f"{prefix}offsets")
-            _check_partitions(centroids, offsets, m, settings.width, self.pack.source)
-            return centroids, offsets
-        except FormatError as error:
-            self._no_index(error)
-            return None
-
-    def _no_index(self, error: Exception) -> None:
-        message = f"{self._files.name}: index: {error}; it is made again from the vectors"
-        warnings.warn(message, DamageWarning, stacklevel=3)
-
     @cached_property
     def columns(self) -> Columns:
         """Columns of its payloads."""
@@ -312,12 +222,6 @@ class Segment:
         return array
 
 
-def _choice_of(pack: Pack) -> Choice | None:
-    """What an index file holds; None if it does not say."""
-    index, codes = pack.meta.get("index"), pack.meta.get("quantization")
-    return Choice(index, codes) if index in INDEXES and codes in QUANTIZATIONS else None
-
-
 def _are_rows(rows: I64, n: int, ascending: bool) -> bool:
     """Whether each row is among n, and once."""
     if ascending:
@@ -327,14 +231,3 @@ def _are_rows(rows: I64, n: int, ascending: bool) -> bool:
     seen = np.zeros(n, np.bool_)
     seen[rows] = True
     return int(np.count_nonzero(seen)) == len(rows)
-
-
-def _check_partitions(centroids: Array, offsets: Array, m: int, width: int, source: str) -> None:
-    shape = (len(offsets) - 1, width)
-    fits = centroids.dtype == np.float32 and offsets.dtype == np.int64 and offsets.ndim == 1
-    if not fits or centroids.shape != shape or not len(centroids):
-        raise FormatError("no partitions", field="ivf", source=source)
-    if offsets[0] or offsets[-1] != m or np.any(offsets[1:] < offsets[:-1]):
-        raise FormatError(f"expected to ascend from 0 to {m}", field="ivf/offsets", source=source)
-    if not np.isfinite(centroids).all():
-        raise FormatError("numbers that are not finite", field="ivf/centroids", source=source)

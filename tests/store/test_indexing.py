@@ -286,6 +286,30 @@ def test_recall_is_judged_beside_what_goes_on(monkeypatch: pytest.MonkeyPatch) -
     assert info["recall"] >= 0.95
 
 
+def test_a_search_explains_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    db = database("ivf")
+    db.compact()
+    db["a"].upsert([N], [np.ones(DIM)])
+    hits = db["a"].search(points(1)[0], 5, filter={"n": 3}, explain=True)
+    assert ids(hits) == ids(db["a"].search(points(1)[0], 5, filter={"n": 3}))
+    segment, memory = hits.steps
+    assert (segment.index, segment.vectors, segment.stats.allowed) == ("ivf", N, N // 10)
+    assert segment.stats.plan == "exact"
+    assert segment.stats.compared == N // 10
+    assert segment.stats.costs["exact"] < segment.stats.costs["partitions"]
+    assert (memory.part, memory.index, memory.vectors) == ("memory", "none", 1)
+    first, second = hits.explain().splitlines()
+    assert "600 vectors, 60 of them match; index ivf; compared every vector" in first
+    assert "by estimated cost: exact" in first
+    assert second.startswith("memory: 1 vectors, 0 of them match; index none")
+    monkeypatch.setattr(_ivf_plan, "_SURE", 1e9)
+    (step, _) = db["a"].search(points(1)[0], 5, nprobe=3, explain=True).steps
+    assert (step.stats.plan, step.stats.width) == ("partitions", 3)
+    assert 0 < step.stats.compared < N
+    both = db["a"].search(points(1)[0], 5, text="word", explain=True)
+    assert [s.part for s in both.steps] == [segment.part, "memory"]
+
+
 def test_the_making_of_an_index_can_be_stopped() -> None:
     db = database()
     db.checkpoint()

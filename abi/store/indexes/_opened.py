@@ -59,6 +59,10 @@ class Opened:
         self._inner: Any = index.index if isinstance(index, Rescored) else index
         self.tune({"ef": settings.ef, "nprobe": settings.nprobe or 8, **tuned})
 
+    def __str__(self) -> str:
+        codes = self.choice.quantization
+        return self.choice.index if codes == "none" else f"{self.choice.index}+{codes}"
+
     def tune(self, widths: Mapping[str, int]) -> None:
         """Search as wide as this from now on; what it has no use for is passed over."""
         for part in (self._inner, self.index):

@@ -1,6 +1,7 @@
 """Searching the views of a collection: by vector, by text, and both joined."""
 
 from abi.store.search._diversity import diverse
+from abi.store.search._explain import Step
 from abi.store.search._found import Found, merge
 from abi.store.search._fusion import FUSIONS, fuse
 from abi.store.search._lexical import lexical
@@ -10,6 +11,7 @@ __all__ = [
     "FUSIONS",
     "Found",
     "Near",
+    "Step",
     "diverse",
     "fuse",
     "lexical",

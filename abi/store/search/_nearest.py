@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import Flat, Mask
+from abi.index import Flat, Mask, SearchStats
 from abi.kernels import NumpyKernels
 from abi.store._config import VectorConfig
 from abi.store._pack import Array
 from abi.store._part import Matrix, View
 from abi.store.filter import Filter
 from abi.store.indexes import Opened, Options
+from abi.store.search._explain import Step
 from abi.store.search._found import Found, merge
 
 __all__ = ["Near", "nearest", "shown_scores"]
@@ -39,6 +41,8 @@ class Near:
         What the masks are of.
     options : Options
         How wide indexes are searched.
+    steps : list of Step or None
+        Takes what was done with each part.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Near:
     exact: bool = False
     filter: Filter | None = None
     options: Options = field(default_factory=Options)
+    steps: list[Step] | None = None
 
 
 def nearest(
@@ -60,7 +65,12 @@ def nearest(
         if matrix is None:
             continue
         index = None if near.exact else view.part.index(near.name, kernels)
-        places, scores = _search(kernels, matrix, index, mask, near)
+        start, stats = time.perf_counter(), None if near.steps is None else SearchStats()
+        places, scores = _search(kernels, matrix, index, mask, near, stats)
+        if near.steps is not None and stats is not None:
+            part = getattr(view.part, "name", "memory")
+            seconds = time.perf_counter() - start
+            near.steps.append(Step(part, str(index or "none"), len(matrix.data), stats, seconds))
         rows = _rows(matrix, places)
         for i, parts in enumerate(found):
             parts.append(Found.of(number, rows[i], scores[i]))
@@ -77,16 +87,21 @@ def shown_scores(metric: str, scores: F32) -> F32:
 
 
 def _search(
-    kernels: NumpyKernels, matrix: Matrix, index: Opened | None, mask: Mask | None, near: Near
+    kernels: NumpyKernels,
+    matrix: Matrix,
+    index: Opened | None,
+    mask: Mask | None,
+    near: Near,
+    stats: SearchStats | None,
 ) -> tuple[I64, F32]:
     """The search of a matrix: places of its rows, -1 where there are no more."""
     allow = mask if mask is None or matrix.rows is None else mask[matrix.rows]
     if index is not None:
-        found = index.search(near.queries, near.k, allow, near.options)
+        found = index.search(near.queries, near.k, allow, near.options, stats)
         index.asked.add(near.queries, near.k, near.filter)
         return found
     vectors = matrix.vectors(near.settings.metric, kernels)
-    return Flat(vectors).search(near.queries, near.k, allow)
+    return Flat(vectors).search(near.queries, near.k, allow, stats=stats)
 
 
 def _rows(matrix: Matrix, places: I64) -> I64:

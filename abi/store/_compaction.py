@@ -70,7 +70,7 @@ def choose(state: CollectionState) -> list[LiveSegment]:
     by_size: dict[int, list[LiveSegment]] = {}
     for live in state.segments:
         dead = live.written
-        if dead > _DEAD * len(live.segment):
+        if dead > _DEAD * len(live.segment) or live.segment.outdated:
             return [live]
         alive = max(len(live.segment) - dead, _SMALLEST)
         by_size.setdefault((alive // _SMALLEST).bit_length() // 2, []).append(live)

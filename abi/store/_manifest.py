@@ -20,7 +20,10 @@ from abi.store.files import Files
 
 __all__ = ["FORMAT", "CollectionEntry", "Manifest", "SegmentEntry", "manifest_files"]
 
-FORMAT = 1  # of everything: the log, packs and manifests go by it together
+# Of everything: the log, packs and manifests go by it together. Older ones are read, and what is
+# written is of this one. 2: vectors in the order of partitions, `tuned`, kinds of index files, and
+# `terms`, the version of the terms of a segment's texts.
+FORMAT = 2
 
 _PREFIX, _PART = "manifest-", ".part"
 _FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -37,6 +37,7 @@ from abi.store._segment_indexes import SegmentIndexes
 from abi.store.files import Files
 from abi.store.filter import Filter
 from abi.store.payload import Columns, Key, decode, facet
+from abi.text import VERSION, analyse
 
 __all__ = ["Segment"]
 
@@ -158,8 +159,16 @@ class Segment(SegmentIndexes):
     @cached_property
     def postings(self) -> Postings | None:
         """Terms of its texts; None where there are no texts."""
+        if self.outdated:
+            texts, language = self.texts(np.arange(self._n)), self._config.language
+            return Postings.build([analyse(text.decode(), language) for text in texts])
         arrays = self.pack.group("posting/")
         return Postings.from_arrays(arrays) if arrays else None
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its terms are those of an earlier version: it should be written anew."""
+        return "text/data" in self.pack and self.pack.meta.get("terms") != VERSION
 
     @cached_property
     def _ids(self) -> IdTable:

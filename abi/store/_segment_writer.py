@@ -15,7 +15,7 @@ from abi.store._selection import Selection
 from abi.store.files import Files
 from abi.store.indexes import Layout, Partition
 from abi.store.payload import Columns, decode
-from abi.text import analyse
+from abi.text import VERSION, analyse
 
 __all__ = ["write_pack", "write_segment"]
 
@@ -51,7 +51,10 @@ def write_segment(
         If it cannot be written; nothing refers to it then.
     """
     names = [vector for vector in config.vectors if len(rows.with_vector(vector))]
-    meta = {"kind": "segment", "collection": collection, "rows": len(rows), "vectors": names}
+    meta = {
+        "kind": "segment", "collection": collection, "rows": len(rows), "vectors": names,
+        "terms": VERSION,
+    }  # fmt: skip
     files.remove(name)
     file = files.create(name)
     try:

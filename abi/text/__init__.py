@@ -1,5 +1,5 @@
 """Text for search: what the terms of a text are, whatever its script."""
 
-from abi.text._analyse import LANGUAGES, analyse
+from abi.text._analyse import LANGUAGES, VERSION, analyse
 
-__all__ = ["LANGUAGES", "analyse"]
+__all__ = ["LANGUAGES", "VERSION", "analyse"]

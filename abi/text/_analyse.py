@@ -20,7 +20,9 @@ from abi.text._characters import UNSPACED, is_unspaced, marks
 from abi.text._english import stem
 from abi.text._parts import with_parts
 
-__all__ = ["LANGUAGES", "analyse"]
+__all__ = ["LANGUAGES", "VERSION", "analyse"]
+
+VERSION = 2  # of the terms; what was indexed by others is indexed anew
 
 _STEMMERS: dict[str, Callable[[str], str]] = {"english": stem}
 LANGUAGES = tuple(_STEMMERS)

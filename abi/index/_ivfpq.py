@@ -60,7 +60,7 @@ def ivfpq(
     [[5]]
     """
     whole = IVF.build(vectors, nlist, nprobe=nprobe, seed=seed)
-    labels = np.repeat(np.arange(nlist, dtype=np.int32), np.diff(whole.offsets))
+    labels = np.repeat(np.arange(nlist, dtype=np.int32), np.diff(whole.offsets).astype(np.intp))
     ordered = vectors if whole.order is None else vectors.take(whole.order)
     codes = PQCodes.of(ordered, m, nbits, opq=opq, partition=(whole.centroids, labels), seed=seed)
     return IVF(codes, whole.centroids, whole.offsets, whole.order, nprobe, whole.kernels)

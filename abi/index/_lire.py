@@ -222,7 +222,9 @@ class LIRE:
         found = checked(arrays, len(vectors))
         limit, least, near, seed = taken(arrays, "lire", np.int64, (4,)).tolist()
         labels = np.full(len(vectors), -1, np.int32)
-        parts = np.repeat(np.arange(len(found.centroids), dtype=np.int32), np.diff(found.offsets))
+        parts = np.repeat(
+            np.arange(len(found.centroids), dtype=np.int32), np.diff(found.offsets).astype(np.intp)
+        )
         labels[: len(parts)] = parts
         if found.order is not None:
             labels[found.order] = labels.copy()

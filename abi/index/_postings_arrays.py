@@ -37,7 +37,7 @@ def built(documents: Sequence[Sequence[str]]) -> dict[str, Array]:
     place = np.empty(len(names), np.int64)
     place[order] = np.arange(len(names))
     n = max(1, len(documents))
-    pairs = place[term] * n + np.repeat(np.arange(len(documents)), lengths)
+    pairs = place[term] * n + np.repeat(np.arange(len(documents)), lengths.astype(np.intp))
     pairs.sort()
     first = np.flatnonzero(np.diff(pairs, prepend=-1))  # where another pair begins
     counts = np.diff(first, append=len(pairs))
@@ -59,7 +59,7 @@ def merged(parts: Sequence[Arrays], rows: Sequence[I64], n: int) -> dict[str, Ar
         row = new[_documents(part)]
         kept = row >= 0
         starts = part["starts"].astype(np.intp)
-        term = np.repeat(number, starts[1:] - starts[:-1])
+        term = np.repeat(number, (starts[1:] - starts[:-1]).astype(np.intp))
         found.append((term[kept] * n + row[kept], part["counts"][kept]))
         lengths[new[new >= 0]] = part["lengths"][new >= 0]
     pairs = np.concatenate([pair for pair, _ in found])

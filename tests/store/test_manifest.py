@@ -79,8 +79,8 @@ def changed(**values: Any) -> MemoryFiles:
 
 
 def test_a_newer_format_says_what_to_do() -> None:
-    with pytest.raises(FormatError, match="database format 2; this abi reads up to 1: update it"):
-        Manifest.read(changed(format=2), NAME)
+    with pytest.raises(FormatError, match="database format 3; this abi reads up to 2: update it"):
+        Manifest.read(changed(format=3), NAME)
 
 
 SEGMENT: dict[str, Any] = {"name": "c1-1-segment", "rows": 1, "deaths": None, "indexes": {}}

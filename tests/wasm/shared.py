@@ -44,10 +44,18 @@ def database() -> dict[str, Any]:
             before = db.sequence
             notes.delete(filter={"n": 3})
             notes.upsert(["x"], vectors[:1], [{"n": 9}], ["a blue whale"])
+            more = db.create_collection("more", dim=8, index="ivf", quantization="pq", metric="l2")
+            more.upsert(list(range(1200)), vectors)
+            db.compact()
+            more.delete(list(range(0, 1200, 3)))  # enough that partitions are mended
+            more.upsert([5000], vectors[:1] + 1)
             db.compact()
             answers = _asked(notes, vectors)
+            answers.append([hit.id for hit in more.search(vectors[7], k=5, nprobe=40)])
         with abi.open(path) as db:
             again = _asked(db["notes"], vectors)
+            found = db["more"].search(vectors[7], k=5, nprobe=40)
+            again.append([hit.id for hit in found])
             problems = db.check()
             files = [name.split("-")[-1] for name in sorted(os.listdir(path)) if "c1" in name]
         with abi.open(path, at=before) as then:

@@ -107,7 +107,7 @@ def _codes(
     if partitions is None:
         return PQCodes.of(vectors, _parts(settings))
     centroids, offsets = partitions
-    labels = np.repeat(np.arange(len(centroids), dtype=np.int32), np.diff(offsets))
+    labels = np.repeat(np.arange(len(centroids), dtype=np.int32), np.diff(offsets).astype(np.intp))
     return PQCodes.of(vectors, _parts(settings), partition=(centroids, labels))
 
 

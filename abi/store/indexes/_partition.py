@@ -146,7 +146,7 @@ def _kept(rows: Selection, name: str) -> tuple[I64, F32, I32] | None:
     assert matrix is not None
     at = np.flatnonzero(rows.part == largest)
     centroids, offsets = found
-    labels = np.repeat(np.arange(len(centroids), dtype=np.int32), np.diff(offsets))
+    labels = np.repeat(np.arange(len(centroids), dtype=np.int32), np.diff(offsets).astype(np.intp))
     return at, centroids, labels[matrix.places(rows.row[at])]
 
 

@@ -11,6 +11,7 @@ from abi.index._growing_postings import GrowingPostings
 from abi.index._hnsw import HNSW
 from abi.index._int8 import Int8Codes
 from abi.index._ivf import IVF, partitions_for
+from abi.index._ivf_arrays import checked_partitions, labels_of, offsets_of
 from abi.index._ivfpq import ivfpq
 from abi.index._kmeans import assign, kmeans
 from abi.index._lire import LIRE, LIREStats
@@ -40,9 +41,12 @@ __all__ = [
     "SearchStats",
     "Vectors",
     "assign",
+    "checked_partitions",
     "idf",
     "inverse_norms",
     "ivfpq",
     "kmeans",
+    "labels_of",
+    "offsets_of",
     "partitions_for",
 ]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from abi.errors import InputError
 from abi.index._among import best, exact
 from abi.index._cost import SearchStats, width_of
-from abi.index._ivf_arrays import checked, packed
+from abi.index._ivf_arrays import checked, offsets_of, packed
 from abi.index._ivf_plan import plan
 from abi.index._kmeans import assign, kmeans
 from abi.index._probe import Partitions, probe
@@ -98,8 +98,7 @@ class IVF:
         )
         labels = assign(vectors.data, centroids, metric, kernels)
         order = np.argsort(labels, kind="stable")
-        counts = np.bincount(labels, minlength=nlist)
-        offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        offsets = offsets_of(labels, nlist)
         return cls(vectors.take(order), centroids, offsets, order, nprobe, kernels)
 
     @property

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from abi.errors import FormatError
 from abi.index._arrays import taken
 
-__all__ = ["Arrays", "checked", "packed"]
+__all__ = ["Arrays", "checked", "checked_partitions", "labels_of", "offsets_of", "packed"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -52,12 +52,7 @@ def checked(arrays: Mapping[str, npt.NDArray[Any]], n: int) -> Arrays:
     FormatError
         If an array is missing or of another kind, or they do not fit together.
     """
-    centroids = taken(arrays, "centroids", np.float32, (None, None))
-    if not centroids.size:
-        raise FormatError(f"shape {centroids.shape}, expected one at least", field="centroids")
-    offsets = taken(arrays, "offsets", np.int64, (len(centroids) + 1,))
-    if offsets[0] or offsets[-1] > n or np.any(offsets[1:] < offsets[:-1]):
-        raise FormatError(f"expected to ascend from 0 to {n} at most", field="offsets")
+    centroids, offsets = checked_partitions(arrays, n)
     nprobe = int(taken(arrays, "params", np.int64, (1,))[0])
     if not 1 <= nprobe < 1 << 31:
         raise FormatError(f"nprobe is {nprobe}, expected 1 or more", field="params")
@@ -67,3 +62,26 @@ def checked(arrays: Mapping[str, npt.NDArray[Any]], n: int) -> Arrays:
     if not np.array_equal(np.sort(order), np.arange(n)):
         raise FormatError(f"expected each of {n} rows once", field="order")
     return Arrays(centroids, offsets, order, nprobe)
+
+
+def checked_partitions(arrays: Mapping[str, npt.NDArray[Any]], n: int) -> tuple[F32, I64]:
+    """Centroids and offsets of partitions of n rows at most; FormatError as `checked`."""
+    centroids = taken(arrays, "centroids", np.float32, (None, None))
+    if not centroids.size:
+        raise FormatError(f"shape {centroids.shape}, expected one at least", field="centroids")
+    offsets = taken(arrays, "offsets", np.int64, (len(centroids) + 1,))
+    if offsets[0] or offsets[-1] > n or np.any(offsets[1:] < offsets[:-1]):
+        raise FormatError(f"expected to ascend from 0 to {n} at most", field="offsets")
+    return centroids, offsets
+
+
+def labels_of(offsets: I64) -> npt.NDArray[np.int32]:
+    """The partition of each row, of rows that lie in the order of their partitions."""
+    sizes = np.diff(offsets).astype(np.intp)
+    return np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+
+
+def offsets_of(labels: npt.NDArray[np.int32], nlist: int) -> I64:
+    """Where each partition begins and the last ends, once rows lie in their order; -1 is none."""
+    sizes = np.bincount(labels + 1, minlength=nlist + 1)[1:]
+    return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)

@@ -6,9 +6,8 @@ the best again by the vectors.
 
 from __future__ import annotations
 
-import numpy as np
-
 from abi.index._ivf import IVF
+from abi.index._ivf_arrays import labels_of
 from abi.index._pq import PQCodes
 from abi.index._vectors import Vectors
 
@@ -60,7 +59,7 @@ def ivfpq(
     [[5]]
     """
     whole = IVF.build(vectors, nlist, nprobe=nprobe, seed=seed)
-    labels = np.repeat(np.arange(nlist, dtype=np.int32), np.diff(whole.offsets).astype(np.intp))
+    labels = labels_of(whole.offsets)
     ordered = vectors if whole.order is None else vectors.take(whole.order)
     codes = PQCodes.of(ordered, m, nbits, opq=opq, partition=(whole.centroids, labels), seed=seed)
     return IVF(codes, whole.centroids, whole.offsets, whole.order, nprobe, whole.kernels)

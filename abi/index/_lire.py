@@ -18,7 +18,7 @@ import numpy.typing as npt
 from abi.errors import FormatError, InputError
 from abi.index._arrays import taken
 from abi.index._ivf import IVF
-from abi.index._ivf_arrays import checked, packed
+from abi.index._ivf_arrays import checked, labels_of, offsets_of, packed
 from abi.index._kmeans import assign, kmeans
 from abi.index._lire_boundary import reassign
 from abi.index._lire_split import merge_small, split_large
@@ -203,11 +203,9 @@ class LIRE:
         """Those of an `IVF` over the rows in the order that `order` names, and its own `lire`."""
         n = len(self.centroids)
         order = np.argsort(np.where(self.labels < 0, n, self.labels), kind="stable")
-        sizes = np.bincount(self.labels + 1, minlength=n + 1)[1:]
-        offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         limits = self.limits
         numbers = limits.split_limit, limits.merge_threshold, limits.reassign_range, self.seed
-        found = packed(self.centroids, offsets, order, self.nprobe)
+        found = packed(self.centroids, offsets_of(self.labels, n), order, self.nprobe)
         return {**found, "lire": np.array(numbers, np.int64)}
 
     @classmethod
@@ -222,9 +220,7 @@ class LIRE:
         found = checked(arrays, len(vectors))
         limit, least, near, seed = taken(arrays, "lire", np.int64, (4,)).tolist()
         labels = np.full(len(vectors), -1, np.int32)
-        parts = np.repeat(
-            np.arange(len(found.centroids), dtype=np.int32), np.diff(found.offsets).astype(np.intp)
-        )
+        parts = labels_of(found.offsets)
         labels[: len(parts)] = parts
         if found.order is not None:
             labels[found.order] = labels.copy()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 
-import numpy as np
-
 from abi.errors import DamageWarning, FormatError
-from abi.index import Vectors
+from abi.index import Vectors, checked_partitions
 from abi.kernels import NumpyKernels
 from abi.store._config import INDEXES, QUANTIZATIONS, CollectionConfig
 from abi.store._pack import Array, Pack
@@ -106,6 +104,10 @@ class SegmentIndexes:
             self.indexes.pop(name, None)
             return self._open(name, kernels)
 
+    def mended(self, name: str) -> bool:
+        """Whether the partitions of a vector come from those of an earlier segment."""
+        return name in self.pack.meta.get("mended", ())
+
     def partitions(self, name: str) -> tuple[Array, Array] | None:
         """Centroids and offsets of the partitions in whose order a vector lies, if it does."""
         if name not in self._partitions:
@@ -119,10 +121,10 @@ class SegmentIndexes:
         if f"{prefix}centroids" not in self.pack:
             return None
         try:
-            settings, m = self._config.vectors[name], self.count(name)
-            centroids = self.pack.array(f"{prefix}centroids")
-            offsets = self.pack.array(f"{prefix}offsets")
-            _check_partitions(centroids, offsets, m, settings.width, self.pack.source)
+            m, width = self.count(name), self._config.vectors[name].width
+            centroids, offsets = checked_partitions(self.pack.group(prefix), m)
+            if offsets[-1] != m or centroids.shape[1] != width:
+                raise FormatError("not those of its vectors", field="ivf", source=self.pack.source)
             return centroids, offsets
         except FormatError as error:
             self._no_index(error)
@@ -137,14 +139,3 @@ def _choice_of(pack: Pack) -> Choice | None:
     """What an index file holds; None if it does not say."""
     index, codes = pack.meta.get("index"), pack.meta.get("quantization")
     return Choice(index, codes) if index in INDEXES and codes in QUANTIZATIONS else None
-
-
-def _check_partitions(centroids: Array, offsets: Array, m: int, width: int, source: str) -> None:
-    shape = (len(offsets) - 1, width)
-    fits = centroids.dtype == np.float32 and offsets.dtype == np.int64 and offsets.ndim == 1
-    if not fits or centroids.shape != shape or not len(centroids):
-        raise FormatError("no partitions", field="ivf", source=source)
-    if offsets[0] or offsets[-1] != m or np.any(offsets[1:] < offsets[:-1]):
-        raise FormatError(f"expected to ascend from 0 to {m}", field="ivf/offsets", source=source)
-    if not np.isfinite(centroids).all():
-        raise FormatError("numbers that are not finite", field="ivf/centroids", source=source)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from abi.index import Postings, inverse_norms
+from abi.index import GrowingPostings, Postings, inverse_norms, offsets_of
 from abi.store._blobs import Blobs, narrow
 from abi.store._config import CollectionConfig, VectorConfig
 from abi.store._ids import IdTable
@@ -53,7 +53,7 @@ def write_segment(
     names = [vector for vector in config.vectors if len(rows.with_vector(vector))]
     meta = {
         "kind": "segment", "collection": collection, "rows": len(rows), "vectors": names,
-        "terms": VERSION,
+        "terms": VERSION, "mended": [v for v, one in (layout or {}).items() if one.mended],
     }  # fmt: skip
     files.remove(name)
     file = files.create(name)
@@ -117,10 +117,11 @@ def _columns(rows: Selection, payloads: list[bytes]) -> Columns:
 def _postings(rows: Selection, texts: list[bytes], language: str | None) -> Postings:
     """Of texts; of parts that have postings already, these joined."""
     parts = [part.postings for part in rows.parts]
-    if not all(isinstance(part, Postings) for part in parts):
+    known = [p.freeze() if isinstance(p, GrowingPostings) else p for p in parts if p is not None]
+    if len(known) < len(parts):
         return Postings.build([analyse(text.decode(), language) for text in texts])
-    known = [part for part in parts if isinstance(part, Postings)]
-    return Postings.merge(known, [rows.places_of(i) for i in range(len(known))], len(rows))
+    places = [rows.places_of(i)[: one.n_documents] for i, one in enumerate(known)]
+    return Postings.merge(known, places, len(rows))
 
 
 def _blob_arrays(name: str, items: list[bytes]) -> Iterator[tuple[str, Array]]:
@@ -141,10 +142,8 @@ def _write_vector(
     if partition is not None:
         labels = partition.of(rows.take(places))
         places = places[np.argsort(labels, kind="stable")]
-        sizes = np.bincount(labels, minlength=len(partition.centroids))
         writer.add(f"{prefix}ivf/centroids", partition.centroids)
-        offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-        writer.add(f"{prefix}ivf/offsets", offsets)
+        writer.add(f"{prefix}ivf/offsets", offsets_of(labels, len(partition.centroids)))
     in_order = partition is None and len(places) == len(rows)
     having = rows if in_order else rows.take(places)
     inverse = np.ones(len(having), np.float32)

@@ -42,7 +42,6 @@ class Tending(Core):
     """The engine's part that knows of indexes."""
 
     _anew: tuple[Segment, str] | None = None  # an index that is to be made anew
-    _made_anew: frozenset[tuple[str, str]] = frozenset()  # those that were: it is tried once
 
     def _gone(self, state: CollectionState, chosen: Sequence[LiveSegment]) -> bool:
         """Whether there is no use in going on with some segments."""
@@ -122,7 +121,11 @@ class Tending(Core):
         return None
 
     def _judge(self, state: CollectionState, segment: Segment, name: str, opened: Opened) -> None:
-        """Measure what an index finds, and search wider until it is what the settings want."""
+        """Measure what an index finds, and search wider until it is what the settings want.
+
+        Partitions that were mended, and graphs with as many candidates as the settings say, are
+        made anew if that is too little: what was made so already is as good as it gets.
+        """
         start = time.monotonic()
         settings, vectors = state.entry.config.vectors[name], segment.vectors(name, select())
         assert vectors is not None
@@ -136,10 +139,11 @@ class Tending(Core):
         exam = Exam(vectors, queries, masks)
         recall = exam.widen(opened, settings.recall, lambda: self._gone(state, [live]))
         opened.asked.judged(Judgement(recall, len(queries)), time.monotonic() - start)
-        key, widths = (segment.name, name), opened.widths
+        widths = opened.widths
         too_wide = _TOO_WIDE * widths.get("nprobe", 0) > opened.nlist > 1
-        if (recall < settings.recall or too_wide) and key not in self._made_anew:
-            self._anew, self._made_anew = (segment, name), self._made_anew | {key}
+        first = segment.mended(name) or opened.ef_construction == settings.ef_construction
+        if first and (recall < settings.recall or too_wide):
+            self._anew = segment, name
         if widths != before:
             self._keep_widths(state, segment, name, widths)
 

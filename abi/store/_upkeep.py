@@ -104,6 +104,7 @@ class Upkeep(Tending):
             with self._tidying:
                 task = self._next_task()
             if task is None:
+                self._anew = None  # what it was of is no more
                 return
             state, chosen, name = task
             if patient and len(chosen) == 1 and self._wait_for_quiet():

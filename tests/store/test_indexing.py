@@ -270,6 +270,59 @@ def test_an_index_that_cannot_find_enough_is_made_anew(monkeypatch: pytest.Monke
     assert np.mean([len({*ids(a)} & {*ids(b)}) for a, b in zip(exact, found, strict=True)]) > 9.8
 
 
+def test_mended_partitions_are_made_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of data without structure many must be looked into, whoever made them."""
+    monkeypatch.setattr(_ivf_plan, "_SURE", 1e9)
+    db = database("ivf")
+    db.compact()
+    notes = db["a"]
+    notes.upsert(list(range(N, N + 300)), points(5, 300))
+    db.compact()
+
+    def segment() -> Any:
+        (live,) = db._engine.collections.named("a").segments  # type: ignore[union-attr]
+        return live.segment
+
+    mended = segment()
+    assert mended.mended("")
+    mended.tune("", {"nprobe": 47})
+    for query in points(1, 40):
+        notes.search(query)
+    mended.index("", select()).asked._after = 0.0
+    db._engine.tidy()
+    fresh = segment()
+    assert fresh is not mended
+    assert not fresh.mended("")
+    fresh.tune("", {"nprobe": 47})
+    for query in points(1, 40):
+        notes.search(query)
+    fresh.index("", select()).asked._after = 0.0
+    db._engine.tidy()
+    assert segment() is fresh
+    assert db._engine._anew is None
+
+
+def test_damaged_partitions_are_said_and_made_again() -> None:
+    db = database("ivf")
+    db.compact()
+    files: Any = db._engine.files
+    (live,) = db._engine.collections.named("a").segments  # type: ignore[union-attr]
+    name = live.segment.name
+    partitions = live.segment.partitions("")
+    assert partitions is not None
+    at = files.contents[name].index(partitions[0].tobytes())
+    db.close()
+    files.contents[name][at + 5] ^= 1
+    with pytest.warns(DamageWarning, match="index: .*damaged.*; it is made again"):
+        again = Database(files)
+    exact = ids(again["a"].search(points(1)[0], 10, exact=True))
+    assert ids(again["a"].search(points(1)[0], 10)) == exact
+    again.compact()
+    assert again.check() == []
+    assert kinds(again) == [("ivf", "none")]
+    assert ids(again["a"].search(points(1)[0], 10, exact=True)) == exact
+
+
 def test_recall_is_judged_beside_what_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches alone start it, in another thread."""
     monkeypatch.setattr(_asked, "_FIRST", 0.0)

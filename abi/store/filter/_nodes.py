@@ -9,8 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from abi.store.filter._compare import ORDER, compare
-from abi.store.filter._estimate import leaf_share, share_within
+from abi.store.filter._compare import compare
 from abi.store.filter._mask import leaf_verdict
 from abi.store.filter._verdict import Verdict
 from abi.store.payload import Columns, Key, values_at
@@ -33,16 +32,6 @@ class Filter(Protocol):
 
     def judge(self, columns: Columns) -> Verdict:
         """What columns alone say of their rows."""
-
-    def estimate(self, columns: Columns) -> float:
-        """Expected share of the rows that match, 0 to 1, by counts of values.
-
-        Conditions on different fields are taken as independent. A column's codes are counted
-        when it is first asked for; after that no row is looked at.
-        """
-
-    def paths(self) -> frozenset[str]:
-        """The paths that it depends on."""
 
     def mask(self, columns: Columns, payload_at: PayloadAt) -> Bool:
         """Which rows match, `(n,)`; `payload_at(row)` is asked where columns cannot tell."""
@@ -85,12 +74,6 @@ class Leaf(Filter):
     def judge(self, columns: Columns) -> Verdict:
         return leaf_verdict(self, columns)
 
-    def estimate(self, columns: Columns) -> float:
-        return leaf_share(self, columns)
-
-    def paths(self) -> frozenset[str]:
-        return frozenset([".".join(self.path)])
-
     def __str__(self) -> str:
         return f"{'.'.join(self.path)} {self.op} {_shown(self.operand)}"
 
@@ -123,19 +106,6 @@ class And(Filter):
             found = found & part.judge(columns)
         return found
 
-    def estimate(self, columns: Columns) -> float:
-        bounds: list[Leaf] = []
-        found = 1.0
-        for part in self.parts:
-            if isinstance(part, Leaf) and part.op in ORDER:
-                bounds.append(part)
-            else:
-                found *= part.estimate(columns)
-        return found * share_within(bounds, columns)
-
-    def paths(self) -> frozenset[str]:
-        return frozenset().union(*(part.paths() for part in self.parts))
-
     def __str__(self) -> str:
         return " and ".join(map(str, self.parts)) or "everything"
 
@@ -155,15 +125,6 @@ class Or(Filter):
             found = found | part.judge(columns)
         return found
 
-    def estimate(self, columns: Columns) -> float:
-        none = 1.0
-        for part in self.parts:
-            none *= 1 - part.estimate(columns)
-        return 1 - none
-
-    def paths(self) -> frozenset[str]:
-        return frozenset().union(*(part.paths() for part in self.parts))
-
     def __str__(self) -> str:
         return "(" + " or ".join(map(str, self.parts)) + ")"
 
@@ -179,12 +140,6 @@ class Not(Filter):
 
     def judge(self, columns: Columns) -> Verdict:
         return ~self.part.judge(columns)
-
-    def estimate(self, columns: Columns) -> float:
-        return 1 - self.part.estimate(columns)
-
-    def paths(self) -> frozenset[str]:
-        return self.part.paths()
 
     def __str__(self) -> str:
         return f"not ({self.part})"

@@ -20,6 +20,7 @@ from abi.index import (
     Rescored,
     Scorer,
     Vectors,
+    labels_of,
 )
 from abi.store._config import VectorConfig
 from abi.store.indexes._choice import Choice
@@ -30,7 +31,6 @@ Array = npt.NDArray[Any]
 Partitions = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
 _STEP = 4096  # rows between looks at whether to stop
-_WORDS = 256  # of a part of a product code: as many rows are needed
 _CODES: dict[str, Any] = {"int8": Int8Codes, "binary": BinaryCodes, "pq": PQCodes}
 
 
@@ -107,7 +107,7 @@ def _codes(
     if partitions is None:
         return PQCodes.of(vectors, _parts(settings))
     centroids, offsets = partitions
-    labels = np.repeat(np.arange(len(centroids), dtype=np.int32), np.diff(offsets).astype(np.intp))
+    labels = labels_of(offsets)
     return PQCodes.of(vectors, _parts(settings), partition=(centroids, labels))
 
 

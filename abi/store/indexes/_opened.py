@@ -87,6 +87,11 @@ class Opened:
         """Its partitions; 1 where it has none."""
         return self._inner.nlist if isinstance(self._inner, IVF) else 1
 
+    @property
+    def ef_construction(self) -> int | None:
+        """What its graph was made with; None where it has none."""
+        return self._inner.ef_construction if isinstance(self._inner, HNSW) else None
+
     def search(
         self,
         queries: npt.NDArray[Any],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from abi.index import LIRE, assign, kmeans, partitions_for
+from abi.index import LIRE, assign, kmeans, labels_of, partitions_for
 from abi.kernels import NumpyKernels
 from abi.store._config import CollectionConfig, VectorConfig
 from abi.store._part import Part
@@ -43,10 +43,13 @@ class Partition:
     centroids : (nlist, dim) float32
     labels : by part, `(rows of the part,)` int32
         The partition of each row, -1 of those that are not to be written.
+    mended : bool
+        Whether they come from earlier ones.
     """
 
     centroids: F32
     labels: Sequence[I32]
+    mended: bool
 
     def of(self, rows: Selection) -> I32:
         """The partition of each row of a selection from the same parts."""
@@ -109,7 +112,7 @@ def _partition(
     for number, of_part in enumerate(by_part):
         at = np.flatnonzero(rows.part == number)
         of_part[rows.row[at]] = labels[at]
-    return Partition(centroids, by_part)
+    return Partition(centroids, by_part, kept is not None)
 
 
 def _fresh(
@@ -146,7 +149,7 @@ def _kept(rows: Selection, name: str) -> tuple[I64, F32, I32] | None:
     assert matrix is not None
     at = np.flatnonzero(rows.part == largest)
     centroids, offsets = found
-    labels = np.repeat(np.arange(len(centroids), dtype=np.int32), np.diff(offsets).astype(np.intp))
+    labels = labels_of(offsets)
     return at, centroids, labels[matrix.places(rows.row[at])]
 
 

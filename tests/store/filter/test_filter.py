@@ -209,12 +209,6 @@ def test_a_long_list_of_operands_is_judged_at_once() -> None:
     assert time.process_time() - before < 5
 
 
-def test_a_filter_knows_its_paths() -> None:
-    filter = {"$or": [{"a.b": 1, "c": {"$gt": 1, "$lt": 3}}, {"$not": {"d": {"$ne": 2}}}]}
-    assert parse(filter).paths() == {"a.b", "c", "d"}
-    assert parse({}).paths() == set()
-
-
 def test_payloads_are_asked_for_once_and_where_columns_cannot_tell() -> None:
     payloads: list[dict[str, Any]] = [
         {"lang": ("en", "de")[i % 2], "text": "x" * (300 if i < 4 else 3)} for i in range(8)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import FormatError
+from abi.store._lazy import Lazy
 from abi.store.files import Appender, Bytes, octets
 
 __all__ = ["BLOCK", "Array", "Pack", "PackWriter", "pack"]
@@ -175,7 +176,7 @@ class Pack:
     def lazy(self, prefix: str) -> Mapping[str, Array]:
         """As `group`, but each array is read, and its checksums compared, when it is taken."""
         names = (name for name in self._entries if name.startswith(prefix))
-        return _Lazy(self, {name[len(prefix) :]: name for name in names})
+        return Lazy(self.array, {name[len(prefix) :]: name for name in names})
 
     def check(self, name: str) -> None:
         """Compare the checksums of an array, once.
@@ -284,19 +285,3 @@ def _end(meta: Mapping[str, Any], directory: dict[str, list[Any]], start: int) -
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     total = start + len(text) + _TRAILER.size
     return text + _TRAILER.pack(_MAGIC, _VERSION, len(text), zlib.crc32(text), 0, total)
-
-
-class _Lazy(Mapping[str, Array]):
-    """Arrays of a pack by short names."""
-
-    def __init__(self, pack: Pack, names: Mapping[str, str]) -> None:
-        self._pack, self._names = pack, names
-
-    def __getitem__(self, name: str) -> Array:
-        return self._pack.array(self._names[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)

@@ -38,7 +38,6 @@ def one_input(data: bytes) -> None:
         return
     assert hash(parsed) == hash(parse(with_moments(given)))
     assert isinstance(str(parsed), str)
-    assert all(isinstance(path, str) for path in parsed.paths())
     expected = [parsed.matches(payload) for payload in payloads]
     for columns in forms(payloads):
         asked: list[int] = []
@@ -49,7 +48,6 @@ def one_input(data: bytes) -> None:
 
         assert parsed.mask(columns, payload_at).tolist() == expected
         assert len(asked) == len(set(asked))
-        assert -1e-9 <= parsed.estimate(columns) <= 1 + 1e-9
 
 
 def forms(payloads: list[dict[str, object]]) -> list[Columns]:

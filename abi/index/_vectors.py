@@ -18,7 +18,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _UNIT = 1e-6  # a norm this close to 1 needs no multiplication
-_BLOCK = 1 << 22  # elements whose norms are taken at once
+_BLOCK = 1 << 15  # elements whose norms are taken at once: as many as a near cache holds
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,16 @@ class Vectors:
 
 def inverse_norms(vectors: npt.NDArray[np.float32]) -> F32:
     """One over the length of each row, 0 for a row without length: `(n,)` float32."""
-    norms = np.sqrt(np.vecdot(vectors.astype(np.float64), vectors))
+    norms = np.empty(len(vectors))
+    step = max(1, _BLOCK // max(1, vectors.shape[1]))
+    for i in range(0, len(vectors), step):
+        some = vectors[i : i + step].astype(np.float64)
+        np.vecdot(some, some, out=norms[i : i + step])
+    np.sqrt(norms, out=norms)
     inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
     return np.asarray(inverse, np.float32)
 
 
 def _norms_if_needed(data: npt.NDArray[np.float32]) -> F32 | None:
-    step = max(1, _BLOCK // data.shape[1])
-    parts = [inverse_norms(data[i : i + step]) for i in range(0, len(data), step)]
-    found = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    found = inverse_norms(data)
     return found if np.any(np.abs(found - 1) > _UNIT) else None

@@ -6,7 +6,7 @@ and texts are arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from abi.store._blobs import Blobs
 from abi.store._config import CollectionConfig, VectorConfig
 from abi.store._ids import Id, check_ids
 from abi.store._pack import Array, Pack
-from abi.store.payload import encode
+from abi.store.payload import encode_all
 
 __all__ = ["MAX_BATCH_BYTES", "Batch", "check_vectors", "ids_from_log", "ids_to_log"]
 
@@ -59,8 +59,8 @@ class Batch:
         batch = cls(
             found,
             {name: pair for name, pair in kept.items() if len(pair[1])},
-            _blobs(payloads, "payloads", n, lambda p, where: encode(p, where, limit)),
-            _blobs(texts, "texts", n, _text),
+            _blobs(payloads, "payloads", n, lambda p: encode_all(p, "payloads", limit)),
+            _blobs(texts, "texts", n, _texts),
         )
         if batch.n_bytes > MAX_BATCH_BYTES:
             raise InputError(
@@ -113,7 +113,7 @@ class Batch:
 
 def ids_to_log(ids: Sequence[Id]) -> tuple[dict[str, Any], dict[str, Array]]:
     """Ids as meta data and arrays of a record."""
-    if all(type(i) is int for i in ids):
+    if set(map(type, ids)) <= {int}:
         return {}, {"ids": np.array(ids, np.uint64)}
     return {"ids": list(ids)}, {}
 
@@ -193,16 +193,18 @@ def _vectors(config: CollectionConfig, name: str, given: Any, n: int) -> tuple[I
     return rows, data
 
 
-def _blobs(given: Any, where: str, n: int, encode_one: Any) -> Blobs | None:
+def _blobs(given: Any, where: str, n: int, encode: Callable[[Any], list[bytes]]) -> Blobs | None:
     if given is None:
         return None
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
         raise InputError(f"{where}: got {type(given).__name__}; expected a list")
     if len(given) != n:
         raise InputError(f"{where}: {len(given)} for {n} ids; give one each, None for none")
-    return Blobs.of(
-        [b"" if item is None else encode_one(item, f"{where}[{i}]") for i, item in enumerate(given)]
-    )
+    return Blobs.of(encode(given))
+
+
+def _texts(texts: Sequence[object]) -> list[bytes]:
+    return [b"" if text is None else _text(text, f"texts[{i}]") for i, text in enumerate(texts)]
 
 
 def _text(text: object, where: str) -> bytes:

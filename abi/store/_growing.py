@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 __all__ = ["Growing"]
 
+_LARGE = 1 << 20
+
 
 class Growing:
     """Rows that are appended.
@@ -32,7 +34,9 @@ class Growing:
         """Add rows. What `view` gave before keeps its contents."""
         end = self._n + len(rows)
         if end > len(self._data):
-            fresh = np.empty((max(end, 2 * self._n, 64), *self._tail), self._data.dtype)
+            # Pages that nothing is written to cost nothing, and copying does.
+            factor = 4 if self._data.nbytes > _LARGE else 2
+            fresh = np.empty((max(end, factor * self._n, 64), *self._tail), self._data.dtype)
             fresh[: self._n] = self._data[: self._n]
             self._data = fresh
         self._data[self._n : end] = rows

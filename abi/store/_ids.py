@@ -47,12 +47,23 @@ def check_ids(ids: Any, where: str = "ids") -> list[Id]:
         ids = ids.tolist()
     if isinstance(ids, str | bytes) or not isinstance(ids, Sequence):
         raise InputError(f"{where}: got {type(ids).__name__}; expected a list of ids")
-    found = [_check(value, where, i) for i, value in enumerate(ids)]
+    plain = _all_plain(ids)
+    found = list(ids) if plain else [_check(value, where, i) for i, value in enumerate(ids)]
     if len(set(found)) != len(found):
         seen: set[Id] = set()
         twice = next(i for i in found if i in seen or seen.add(i))  # type: ignore[func-returns-value]
         raise InputError(f"{where}: {twice!r} is there twice; give each id once in a batch")
     return found
+
+
+def _all_plain(ids: Sequence[Any]) -> bool:
+    """Whether a look at all of them at once says that each can be kept."""
+    kinds = set(map(type, ids))
+    if kinds == {int}:
+        return bool(min(ids) >= 0 and max(ids) <= _TOP)
+    if kinds != {str}:
+        return False
+    return "".join(ids).isascii() and "" not in ids and max(map(len, ids)) <= MAX_ID_BYTES
 
 
 def _check(value: object, where: str, i: int) -> Id:

@@ -14,7 +14,7 @@ from abi.store._pack import Array, PackWriter
 from abi.store._selection import Selection
 from abi.store.files import Files
 from abi.store.indexes import Layout, Partition
-from abi.store.payload import Columns, decode
+from abi.store.payload import Columns, decode_all
 from abi.text import VERSION, analyse
 
 __all__ = ["write_pack", "write_segment"]
@@ -111,7 +111,7 @@ def _columns(rows: Selection, payloads: list[bytes]) -> Columns:
     known = [columns for columns in parts if columns is not None]
     places = [rows.places_of(i) for i in range(len(parts))]
     found = Columns.merge(known, places, len(rows)) if len(known) == len(parts) else None
-    return found or Columns.build([decode(item) if item else {} for item in payloads])
+    return found or Columns.build(decode_all(payloads))
 
 
 def _postings(rows: Selection, texts: list[bytes], language: str | None) -> Postings:

@@ -204,10 +204,6 @@ def _checked_offsets(offsets: Array, length: int, where: str) -> int:
 
 def _distinct(values: Sequence[Any]) -> tuple[list[Any], I64]:
     """Distinct values in order, and the number of each value."""
-    seen: dict[Any, int] = {}
-    first = np.fromiter((seen.setdefault(v, len(seen)) for v in values), np.int64, len(values))
-    words = sorted(seen)
-    place = np.empty(len(words), np.int64)
-    for i, word in enumerate(words):
-        place[seen[word]] = i
-    return words, place[first] if len(first) else first
+    words = sorted(set(values))
+    place = {word: code for code, word in enumerate(words)}
+    return words, np.fromiter(map(place.__getitem__, values), np.int64, len(values))

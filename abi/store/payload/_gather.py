@@ -1,11 +1,20 @@
-"""Collects the values of payloads by path and type."""
+"""Collects the values of payloads by path and type.
+
+Field by field where that can be, which is several times as fast as payload by payload.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 __all__ = ["KINDS", "MAX_PATHS", "ROWS", "Entries", "gather", "is_odd"]
+
+I64 = npt.NDArray[np.int64]
 
 KINDS = ("str", "int", "float", "bool")
 ROWS = ("null", "present", "lists", "odd")
@@ -19,7 +28,7 @@ class Entries:
     """What one path has: values by kind with their rows, and rows of other kinds."""
 
     def __init__(self) -> None:
-        self.values: dict[str, tuple[list[int], list[Any]]] = {}
+        self.values: dict[str, tuple[Any, list[Any]]] = {}
         self.rows: dict[str, list[int]] = {"present": []}
 
     def add(self, row: int, value: Any) -> None:
@@ -53,12 +62,85 @@ def is_odd(value: str | float) -> bool:
 def gather(payloads: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Entries], list[int]]:
     """Entries by path, and the rows with a path that has none, there being too many."""
     found: dict[str, Entries] = {}
-    left = [row for row, payload in enumerate(payloads) if not _walk(found, row, payload, "")]
+    left: list[int] = []
     n = len(payloads)
+    if not _fields(found, np.arange(n), payloads, "", everywhere=True):
+        found = {}
+        left = [row for row, payload in enumerate(payloads) if not _walk(found, row, payload, "")]
     for entries in found.values():
-        if len(set(entries.rows["present"])) == n:
+        present = entries.rows.get("present")
+        if present is not None and len(set(present)) == n:
             del entries.rows["present"]  # everywhere
     return found, left
+
+
+def _fields(
+    found: dict[str, Entries],
+    rows: I64,
+    objects: Sequence[Mapping[str, Any]],
+    prefix: str,
+    everywhere: bool = False,
+) -> bool:
+    """The fields of many objects, field by field; False if there are too many paths.
+
+    `everywhere`: these are the objects of all rows.
+    """
+    keys = [key for key in dict.fromkeys(chain.from_iterable(objects)) if "." not in key]
+    if len(found) + len(keys) > MAX_PATHS:
+        return False
+    for key in keys:
+        entries = found[f"{prefix}{key}"] = Entries()
+        try:
+            where, values = rows, [item[key] for item in objects]
+            if everywhere:
+                del entries.rows["present"]
+        except KeyError:
+            has = np.fromiter((key in item for item in objects), np.bool_, len(objects))
+            where, values = rows[has], [item[key] for item in objects if key in item]
+        if "present" in entries.rows:
+            entries.rows["present"] = where.tolist()
+        if not _values(found, entries, where, values, f"{prefix}{key}"):
+            return False
+    return len(found) <= MAX_PATHS
+
+
+def _values(
+    found: dict[str, Entries], entries: Entries, rows: I64, values: list[Any], path: str
+) -> bool:
+    """What is at one path, of many rows; False if there are too many paths."""
+    kinds = set(map(type, values))
+    if list in kinds:
+        each = zip(rows.tolist(), values, strict=True)
+        incomplete = [row for row, value in each if not _value(found, entries, row, value, path)]
+        return not incomplete
+    for kind in kinds:
+        where, some = rows, values
+        if len(kinds) > 1:
+            where = rows[np.fromiter((type(v) is kind for v in values), np.bool_, len(values))]
+            some = [value for value in values if type(value) is kind]
+        if kind is dict:
+            if not _fields(found, where, some, f"{path}."):
+                return False
+        elif kind in (bool, float) or _all_even(kind, some):
+            entries.values[kind.__name__] = where, some
+        else:
+            for row, value in zip(where.tolist(), some, strict=True):
+                entries.add(row, value)
+    return True
+
+
+def _all_even(kind: type, values: list[Any]) -> bool:
+    """Whether all are surely not odd; those that are not surely so are looked at one by one."""
+    if kind is int:
+        return bool(min(values) >= _LEAST and max(values) <= _MOST)
+    if kind is not str:
+        return False
+    text = "".join(values)
+    try:
+        most = _MAX_TEXT if text.isascii() or not text.encode() else _MAX_TEXT // 4
+    except UnicodeEncodeError:  # as above
+        return False
+    return max(map(len, values)) <= most
 
 
 def _walk(found: dict[str, Entries], row: int, value: Mapping[str, Any], prefix: str) -> bool:

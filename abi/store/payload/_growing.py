@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from abi.store.payload._columns import Columns
-from abi.store.payload._encode import decode
+from abi.store.payload._encode import decode_all
 
 __all__ = ["GrowingColumns"]
 
@@ -30,5 +30,5 @@ class GrowingColumns:
         while (len(self._blocks) + 1) * _BLOCK <= n:
             start = len(self._blocks) * _BLOCK
             some = self._payloads[start : start + _BLOCK]
-            self._blocks.append(Columns.build([decode(item) if item else {} for item in some]))
+            self._blocks.append(Columns.build(decode_all(some)))
         return self._blocks[: n // _BLOCK]

@@ -223,3 +223,27 @@ def test_arrays_that_cannot_be_are_refused(name: str, array: Array | None) -> No
     path = list(columns.paths.values())[int(name[0])]
     with pytest.raises(FormatError):
         _ = path.present, [path.column(kind) for kind in path.kinds]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "a.b", ""]), VALUES), max_size=5))
+def test_field_by_field_and_row_by_row_give_the_same(payloads: list[dict[str, Any]]) -> None:
+    at_once = Columns.build(payloads).arrays()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("abi.store.payload._gather._fields", lambda *args, **named: False)
+        one_by_one = Columns.build(payloads).arrays()
+    first, second = (by_path(arrays) for arrays in (at_once, one_by_one))
+    assert first == second
+
+
+def by_path(arrays: Mapping[str, Array]) -> dict[str, Any]:
+    """Values of arrays by path, however the paths are ordered."""
+    listed = json.loads(arrays["index"].tobytes())["paths"]
+    return {
+        path: {
+            name.partition("/")[2]: (str(array.dtype), array.tolist())
+            for name, array in arrays.items()
+            if name.startswith(f"{number}/")
+        }
+        for number, (path, _, _) in enumerate(listed)
+    }

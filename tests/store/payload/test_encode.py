@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abi.errors import FormatError, InputError
-from abi.store.payload import MAX_DEPTH, decode, encode
+from abi.store.payload import MAX_DEPTH, decode, decode_all, encode, encode_all
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 SCALARS = st.one_of(
@@ -120,3 +121,51 @@ def test_size_has_a_limit() -> None:
 def test_bytes_that_are_no_payload_are_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         decode(data)
+
+
+ODD = st.sampled_from(
+    [
+        None,
+        [1],
+        {1: 2},
+        {"a": (1, 2)},
+        {"a": float("nan")},
+        {"a": "\ud800"},
+        {"a": 7736451230984512},
+        {"a": [1, 7736451230984512, 2]},
+        {"a": ",7736451230984512,"},
+        {"a": "x" * 200},
+        {"a": np.float64(1.5)},
+        {"a": {2}},
+        deep(MAX_DEPTH),
+        deep(MAX_DEPTH + 1),
+        {"a": [[]] * 40},
+    ]
+)
+PAYLOADS = st.lists(ODD | st.dictionaries(TEXT, VALUES, max_size=3), max_size=6)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(PAYLOADS)
+def test_many_at_once_are_as_each_alone(payloads: list[Any]) -> None:
+    def kept(make: Callable[[], list[bytes]]) -> list[bytes] | str:
+        try:
+            return make()
+        except InputError as error:
+            return str(error)
+
+    def alone() -> list[bytes]:
+        numbered = enumerate(payloads)
+        return [b"" if one is None else encode(one, f"p[{i}]", 150) for i, one in numbered]
+
+    found = kept(lambda: encode_all(payloads, "p", 150))
+    assert found == kept(alone)
+    if isinstance(found, list):
+        assert repr(decode_all(found)) == repr([decode(one) if one else {} for one in found])
+
+
+@pytest.mark.parametrize("data", [b"[]", b"{", b"\xff", b'{"a":NaN}', b'{"a":"\\ud800"}', b"1,2"])
+def test_one_that_is_no_payload_is_refused_among_many(data: bytes) -> None:
+    for items in ([data], [b'{"a":1}', data, b""], [data, data]):
+        with pytest.raises(FormatError):
+            decode_all(items)

@@ -2,9 +2,10 @@
 
 `abi db info FOLDER` shows what it holds, `list` the names of its collections. `backup FOLDER
 INTO` makes a backup or brings one up to date; `restore FOLDER INTO --to TIME` writes a past
-state, of the database or of a backup of it, as a new database. `check` reads every file and
-compares its checksums; `compact` leaves out what was deleted. `export FOLDER COLLECTION` prints
-points as JSON lines, and `import FOLDER COLLECTION FILE` reads such lines.
+state, of the database or of a backup of it, as a new database. `check` reads every file,
+compares checksums, and indexes with the data; `--repair` makes again what does not fit. `compact`
+leaves out what was deleted. `export FOLDER COLLECTION` prints points as JSON lines, and `import
+FOLDER COLLECTION FILE` reads such lines.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions("folder", metavar="FOLDER", help="the folder of the database")
     actions("names", nargs="*", default=[], metavar="NAME", help="what else the action takes")
     actions("--to", metavar="WHEN", help=f"restore: {_WHEN}")
+    actions("--repair", action="store_true", help="check: make indexes again from data")
     actions("--at", metavar="WHEN", help="info, list, export: as it was then")
     actions(
         "--dim", type=int, metavar="N", help="import: make it, of N numbers a vector (0: texts)"
@@ -51,6 +53,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--to is for restore; --at reads a past state")
     if args.at is not None and args.action not in ("info", "list", "export"):
         raise InputError("--at is for info, list and export; --to says what restore goes back to")
+    if args.repair and args.action != "check":
+        raise InputError("--repair is for check")
     if args.dim is not None and args.action != "import":
         raise InputError("--dim is for import")
     action(args)
@@ -123,14 +127,21 @@ def _check(args: argparse.Namespace) -> None:
 
     from abi.store import open
 
+    done: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are among what the check finds
-        with open(args.folder, "r") as db, Bar("check", "file") as bar:
+        _reader(args).close()  # a folder that holds no database is not made one
+        with open(args.folder, "w" if args.repair else "r") as db, Bar("check", "file") as bar:
+            if args.repair:
+                done = db.repair()
             problems = db.check(bar.update)
     if args.json:
-        print_json({"problems": problems})
-    elif not problems:
-        print(f"{args.folder}: every checksum is right")
+        print_json({"repaired": done, "problems": problems})
+    else:
+        for one in done:
+            print(one)
+        if not problems:
+            print(f"{args.folder}: every checksum is right, and every index fits its data")
     if problems:
         raise InputError("; ".join(problems))
 

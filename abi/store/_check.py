@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from abi.errors import FormatError
+from abi.store._config import CollectionConfig
+from abi.store._derived import derived_problems, index_problem
 from abi.store._ids import Id
 from abi.store._manifest import Manifest
 from abi.store._pack import Pack
-from abi.store._state import CollectionState, open_segment
+from abi.store._state import CollectionState, LiveSegment, open_segment
 from abi.store.files import Files
 
 __all__ = ["check_files", "check_state"]
@@ -38,6 +40,14 @@ def check_files(
             progress(i + 1, len(names))
 
 
+def problems_of(live: LiveSegment, config: CollectionConfig) -> Iterator[str]:
+    """What of a segment, its data being whole, is damaged or not what the data give."""
+    yield from derived_problems(live.segment, config)
+    for vector, file in live.entry.indexes.items():
+        if problem := index_problem(live.segment, vector, file):
+            yield problem
+
+
 def check_state(files: Files, state: CollectionState) -> Iterator[str]:
     """What is wrong between the parts of a collection, of files whose checksums are right."""
     where = f"collection {state.entry.name!r}"
@@ -50,6 +60,9 @@ def check_state(files: Files, state: CollectionState) -> Iterator[str]:
                 if id_ in owners:
                     yield f"{where}: {id_!r} is in {owners[id_]} and in {name}"
                 owners[id_] = name
+    for live in state.segments:
+        for problem in problems_of(live, state.entry.config):
+            yield f"{where}: {problem}"
     for entry in state.history:
         try:
             live = open_segment(files, entry, state.entry)

@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from abi.kernels import select
 from abi.store._deaths import Deaths
+from abi.store._derived import DataOnly, is_derived
 from abi.store._manifest import Manifest, SegmentEntry
 from abi.store._pack import Array
+from abi.store._part import Rows
 from abi.store._segment_writer import write_pack, write_segment
 from abi.store._selection import Selection
 from abi.store._state import CollectionState, LiveSegment, open_segment
@@ -37,6 +39,7 @@ class _Old:
     """A segment that goes, as the last checkpoint has it."""
 
     live: LiveSegment
+    source: Rows  # what is read of it
     rows: I64  # the living
     dead: I64  # those that history keeps
     ended: U64
@@ -85,6 +88,8 @@ def merge(
     chosen: Sequence[LiveSegment],
     keep: int,
     layout: Layout | None = None,
+    *,
+    data_only: bool = False,
 ) -> Merge:
     """Write one segment in the place of several.
 
@@ -99,6 +104,8 @@ def merge(
         Rows that died before this time, in microseconds since 1970, are given up.
     layout : mapping of str to Partition, optional
         Partitions of the vectors of the chosen segments' rows.
+    data_only : bool
+        Make again all that can be made from the data; it may be damaged.
 
     Raises
     ------
@@ -107,13 +114,13 @@ def merge(
     FormatError
         If a segment is damaged; it is left as it is.
     """
-    olds = [_old(live, keep) for live in chosen]
+    olds = [_old(live, keep, data_only) for live in chosen]
     for live in chosen:
         # Damage must not be written anew with good checksums; partitions are made again.
-        live.segment.pack.check_all(besides="/ivf/")
+        live.segment.pack.check_all(is_derived if data_only else _of_partitions)
     number, file = state.entry.number, manifest.next_file
     name = f"c{number}-{file:08d}-segment"
-    rows = Selection.of([(old.live.segment, old.rows) for old in olds])
+    rows = Selection.of([(old.source, old.rows) for old in olds])
     fresh: list[LiveSegment] = []
     if len(rows):
         write_segment(files, name, rows, state.entry.config, number, layout)
@@ -161,14 +168,19 @@ def _with_segments(manifest: Manifest, number: int, segments: tuple[SegmentEntry
     return replace(manifest, collections=collections)
 
 
-def _old(live: LiveSegment, keep: int) -> _Old:
+def _of_partitions(array: str) -> bool:
+    return "/ivf/" in array
+
+
+def _old(live: LiveSegment, keep: int, data_only: bool = False) -> _Old:
     written = live.written
     rows, sequences, times = live.deaths.log()
     dead, ended, when = rows[:written], sequences[:written], times[:written]
     alive = np.ones(len(live.segment), np.bool_)
     alive[dead] = False
     young = when >= np.uint64(max(0, keep))
-    return _Old(live, np.flatnonzero(alive), dead[young], ended[young], when[young])
+    source = DataOnly(live.segment) if data_only else live.segment
+    return _Old(live, source, np.flatnonzero(alive), dead[young], ended[young], when[young])
 
 
 def _lost(old: _Old, keep: int) -> tuple[int, int]:
@@ -181,7 +193,7 @@ def _write_history(
     files: Files, state: CollectionState, olds: Sequence[_Old], file: int
 ) -> list[SegmentEntry]:
     """The dead rows of segments that go, as a segment of history."""
-    dead = Selection.of([(old.live.segment, old.dead) for old in olds])
+    dead = Selection.of([(old.source, old.dead) for old in olds])
     if not len(dead):
         return []
     number = state.entry.number

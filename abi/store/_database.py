@@ -224,6 +224,25 @@ class Database:
         """
         return self._engine.check(progress)
 
+    def repair(self) -> list[str]:
+        """Make again, from data that are whole, what belongs to them and is damaged: columns of
+        payloads, terms of texts, norms, orders, partitions, graphs and codes.
+
+        Data that are damaged themselves stay as they are: `check` says what they are, and a
+        backup has them.
+
+        Returns
+        -------
+        list of str
+            What was made again.
+
+        Raises
+        ------
+        StorageError
+            If a file cannot be written; nothing is lost then.
+        """
+        return self._engine.repair()
+
     def close(self) -> None:
         """Write what is in memory and let go of the files; a second time does nothing."""
         self._engine.close()

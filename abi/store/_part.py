@@ -21,7 +21,7 @@ from abi.store.payload import Columns, Key
 if TYPE_CHECKING:
     from abi.store.indexes import Opened
 
-__all__ = ["Matrix", "Part", "View"]
+__all__ = ["Matrix", "Part", "Rows", "View"]
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -71,13 +71,10 @@ class Matrix:
         return found
 
 
-class Part(Protocol):
-    """Rows of a collection, numbered from 0."""
+class Rows(Protocol):
+    """Rows that are numbered from 0, to be written into a segment."""
 
     def __len__(self) -> int: ...
-
-    def find(self, ids: Sequence[Id], view: View | None = None) -> I64:
-        """The living row of each id, now or as a view has it; or -1."""
 
     def ids(self, rows: I64) -> list[Id]:
         """Ids of rows."""
@@ -91,12 +88,6 @@ class Part(Protocol):
     def commits(self, rows: I64) -> tuple[U64, U64]:
         """Sequences and times of the commits that wrote rows."""
 
-    def matching(self, filter: Filter, n: int) -> Bool:
-        """Which of the first `n` rows match a filter."""
-
-    def facet(self, path: tuple[str, ...], rows: Bool) -> Counter[Key]:
-        """How many rows, of those in a mask, have each value at a path."""
-
     @property
     def columns(self) -> Columns | None:
         """Columns of all its payloads; None where they are not complete."""
@@ -105,14 +96,27 @@ class Part(Protocol):
     def postings(self) -> Postings | GrowingPostings | None:
         """Terms of the texts; None where there are no texts."""
 
-    def index(self, name: str, kernels: NumpyKernels) -> Opened | None:
-        """The index of a vector, where there is one."""
-
     def partitions(self, name: str) -> tuple[Array, Array] | None:
         """Centroids and offsets of the partitions in whose order a vector lies, if it does."""
 
     def matrix(self, name: str, n: int) -> Matrix | None:
         """A vector of the first `n` rows; None where none of the rows has one."""
+
+
+class Part(Rows, Protocol):
+    """Rows of a collection that can be searched."""
+
+    def find(self, ids: Sequence[Id], view: View | None = None) -> I64:
+        """The living row of each id, now or as a view has it; or -1."""
+
+    def matching(self, filter: Filter, n: int) -> Bool:
+        """Which of the first `n` rows match a filter."""
+
+    def facet(self, path: tuple[str, ...], rows: Bool) -> Counter[Key]:
+        """How many rows, of those in a mask, have each value at a path."""
+
+    def index(self, name: str, kernels: NumpyKernels) -> Opened | None:
+        """The index of a vector, where there is one."""
 
 
 @dataclass(frozen=True)

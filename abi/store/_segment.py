@@ -125,6 +125,10 @@ class Segment(SegmentIndexes):
             self._matrices[name] = self._matrix(name) if name in self._vectors else None
         return self._matrices[name]
 
+    def data(self, name: str) -> Matrix | None:
+        """As `matrix`, without norms, which can be taken again."""
+        return self._matrix(name, norms=False) if name in self._vectors else None
+
     def matching(self, filter: Filter, n: int) -> npt.NDArray[np.bool_]:
         """Which rows match a filter."""
         assert n == self._n
@@ -195,7 +199,7 @@ class Segment(SegmentIndexes):
     def _matrices(self) -> dict[str, Matrix | None]:
         return {}
 
-    def _matrix(self, name: str) -> Matrix:
+    def _matrix(self, name: str, norms: bool = True) -> Matrix:
         """In place, and unchecked: `Database.check` compares the checksums of vectors."""
         prefix = f"v{self._vectors.index(name)}/"
         settings = self._config.vectors[name]
@@ -204,7 +208,7 @@ class Segment(SegmentIndexes):
         if data.shape != (m, settings.width) or data.dtype != settings.dtype:
             got = f"{data.dtype} {data.shape}"
             raise FormatError(f"{got}, not of this collection", field=name, source=self.pack.source)
-        rows = norms = None
+        rows = inverse = None
         ascending = True
         if f"{prefix}rows" in self.pack:
             rows = self._typed(f"{prefix}rows", "u", (m,)).astype(np.int64)
@@ -213,9 +217,9 @@ class Segment(SegmentIndexes):
                 raise FormatError("rows that are not", field=name, source=self.pack.source)
         elif m != self._n:
             raise FormatError(f"{m} rows of {self._n}", field=name, source=self.pack.source)
-        if f"{prefix}inverse_norms" in self.pack:
-            norms = self._typed(f"{prefix}inverse_norms", "f", (m,))
-        return Matrix(data, rows, norms, ascending, self._n)
+        if norms and f"{prefix}inverse_norms" in self.pack:
+            inverse = self._typed(f"{prefix}inverse_norms", "f", (m,))
+        return Matrix(data, rows, inverse, ascending, self._n)
 
     def _blobs(self, name: str) -> Blobs | None:
         if f"{name}/data" not in self.pack:

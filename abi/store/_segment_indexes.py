@@ -57,6 +57,20 @@ class SegmentIndexes:
         except (OSError, FormatError) as error:
             self._no_index(error)
 
+    def drop_index(self, name: str) -> None:
+        """Search without the file of an index."""
+        for known in (self.indexes, self._index_packs, self._opened):
+            known.pop(name, None)
+
+    def index_pack(self, name: str) -> Pack | None:
+        """The file of a vector's index; None where there is none that can be read."""
+        return self._index_packs.get(name)
+
+    @property
+    def folder(self) -> str:
+        """Where its files are, for messages."""
+        return self._files.name
+
     def tune(self, name: str, widths: Mapping[str, int]) -> None:
         """Search the index of a vector as wide as this from now on."""
         self.tuned[name] = dict(widths)
@@ -114,12 +128,15 @@ class SegmentIndexes:
             self._partitions[name] = self._read_partitions(name)
         return self._partitions[name]
 
+    def partitioned(self, name: str) -> bool:
+        """Whether a vector should have partitions, as far as the directory tells."""
+        prefix = f"v{self._vectors.index(name)}/ivf/" if name in self._vectors else "none"
+        return f"{prefix}centroids" in self.pack
+
     def _read_partitions(self, name: str) -> tuple[Array, Array] | None:
-        if name not in self._vectors:
+        if not self.partitioned(name):
             return None
         prefix = f"v{self._vectors.index(name)}/ivf/"
-        if f"{prefix}centroids" not in self.pack:
-            return None
         try:
             m, width = self.count(name), self._config.vectors[name].width
             centroids, offsets = checked_partitions(self.pack.group(prefix), m)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from abi.store._ids import Id
 from abi.store._pack import Array
-from abi.store._part import Matrix, Part
+from abi.store._part import Matrix, Rows
 
 __all__ = ["Selection"]
 
@@ -28,19 +28,19 @@ class Selection:
 
     Parameters
     ----------
-    parts : list of Part
+    parts : list of Rows
     part : (n,) int64
         Which of the parts each row is of.
     row : (n,) int64
         Its row there.
     """
 
-    parts: Sequence[Part]
+    parts: Sequence[Rows]
     part: I64
     row: I64
 
     @classmethod
-    def of(cls, chosen: Sequence[tuple[Part, I64]]) -> Selection:
+    def of(cls, chosen: Sequence[tuple[Rows, I64]]) -> Selection:
         """Some rows of each part, one part after another."""
         lengths = [len(rows) for _, rows in chosen]
         rows = [rows for _, rows in chosen]
@@ -111,7 +111,7 @@ class Selection:
     def _places(self, number: int) -> I64:
         return np.flatnonzero(self.part == number)
 
-    def _gather(self, read: Callable[[Part, I64], list[T]]) -> list[T]:
+    def _gather(self, read: Callable[[Rows, I64], list[T]]) -> list[T]:
         found: dict[int, T] = {}
         for number, part in enumerate(self.parts):
             at = self._places(number)

@@ -95,6 +95,16 @@ class Tending(Core):
             raise self._storage_error("searches go on without an index", error) from error
         clean(self.files, self.manifest, [])
 
+    def _drop_index(self, live: LiveSegment, vector: str) -> None:
+        """Search a vector without its index file; it is made again by and by."""
+        left = {name: file for name, file in live.entry.indexes.items() if name != vector}
+        entry = replace(live.entry, indexes=left)
+        try:
+            self._replace(live, entry, lambda: live.segment.drop_index(vector))
+        except OSError as error:
+            self._renumber()
+            raise self._storage_error("searches go on without that index", error) from error
+
     def _replace(self, live: LiveSegment, entry: SegmentEntry, apply: Callable[[], None]) -> None:
         """Write a manifest with another entry for a segment, and let it take effect."""
         with self._writing:

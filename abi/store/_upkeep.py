@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from abi._platform import IN_PYODIDE, Worker
-from abi.errors import AbiError, DamageWarning, StorageError
+from abi.errors import AbiError, DamageWarning, FormatError, StorageError
 from abi.kernels import select
 from abi.store._check import check_files, check_state
 from abi.store._checkpoint import Checkpoint, clean, write_checkpoint
 from abi.store._commits import Collections
 from abi.store._compaction import choose, merge
+from abi.store._derived import derived_problems, index_problem
 from abi.store._info import collection_info, sizes
 from abi.store._moment import show_time
 from abi.store._state import CollectionState, LiveSegment
@@ -69,6 +70,38 @@ class Upkeep(Tending):
                 for state in self.collections.by_number.values():
                     found += check_state(self.files, state)
         return found
+
+    def repair(self) -> list[str]:
+        """Make again what is damaged and follows from data that are whole; tell what that was.
+
+        Raises
+        ------
+        StorageError
+            If a file cannot be written; everything is as it was then.
+        """
+        done = []
+        with self._tidying:
+            self.checkpoint()
+            for state in list(self.collections.by_number.values()):
+                for live in list(state.segments):
+                    found = self._repair(state, live)
+                    done += [f"collection {state.entry.name!r}: {one}" for one in found]
+        self.tidy()
+        return done
+
+    def _repair(self, state: CollectionState, live: LiveSegment) -> list[str]:
+        if found := list(derived_problems(live.segment, state.entry.config)):
+            try:
+                self._merge(state, [live], None, data_only=True)
+            except FormatError:
+                return []  # the data are damaged themselves: that stays, and `check` says it
+            return [f"{problem}; made again from the data" for problem in found]
+        done = []
+        for vector, file in live.entry.indexes.items():
+            if problem := index_problem(live.segment, vector, file):
+                self._drop_index(live, vector)
+                done.append(f"{problem}; made again from the vectors")
+        return done
 
     def compact(self) -> None:
         """A checkpoint, and then each collection in one segment without dead rows.
@@ -147,10 +180,18 @@ class Upkeep(Tending):
         return waited
 
     def _merge(
-        self, state: CollectionState, chosen: list[LiveSegment], layout: Layout | None
+        self,
+        state: CollectionState,
+        chosen: list[LiveSegment],
+        layout: Layout | None,
+        *,
+        data_only: bool = False,
     ) -> None:
+        keep = self._keep()
         try:
-            merged = merge(self.files, self.manifest, state, chosen, self._keep(), layout)
+            merged = merge(
+                self.files, self.manifest, state, chosen, keep, layout, data_only=data_only
+            )
             with self._writing:
                 manifest = merged.manifest.write(self.files)
                 with self._state:

@@ -11,6 +11,7 @@ import pytest
 
 import abi
 from abi.cli import main
+from abi.store._pack import Pack
 
 LINES = """\
 {"id": 1, "vector": [1, 0.5], "payload": {"year": 2020}, "text": "a red fox"}
@@ -106,17 +107,33 @@ def test_backup_and_restore(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_check_and_compact(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     filled(capsys)
-    assert out(capsys, "check", "data") == "data: every checksum is right\n"
+    well = "data: every checksum is right, and every index fits its data\n"
+    assert out(capsys, "check", "data") == well
     with abi.open("data") as db:
         db["notes"].delete([1])
     assert re.fullmatch(r"data: .* before, .* after\n", out(capsys, "compact", "data"))
     (segment,) = (folder / "data").glob("*-segment")
-    data = bytearray(segment.read_bytes())
-    data[0] ^= 1
-    segment.write_bytes(data)
-    assert re.search(
-        r"-segment, offset 0, ids/\w+: damaged: checksum", err(capsys, "check", "data")
+    damage(segment, "column/0/int/codes")
+    told = err(capsys, "check", "data")
+    assert re.search(r"-segment, offset \d+, column/0/int/codes: damaged: checksum", told)
+    assert out(capsys, "check", "data", "--repair") == (
+        f"collection 'notes': {told}; made again from the data\n{well}"
     )
+    assert out(capsys, "check", "data") == well
+    assert parsed(capsys, "check", "data", "--repair") == {"repaired": [], "problems": []}
+    (segment,) = (folder / "data").glob("*-segment")
+    damage(segment, "ids/data")
+    for options in ([], ["--repair"]):
+        told = err(capsys, "check", "data", *options)
+        assert re.search(r"-segment, offset 0, ids/data: damaged: checksum", told)
+
+
+def damage(segment: Path, array: str) -> None:
+    """Flip a bit of an array."""
+    data = bytearray(segment.read_bytes())
+    _, _, start, _, _ = Pack(memoryview(bytes(data)), "")._entries[array]
+    data[start] ^= 1
+    segment.write_bytes(data)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +150,8 @@ def test_check_and_compact(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["restore", "data", "new", "--to", "99"], "data: ends with sequence 2; got 99"),
         (["restore", "data", "data", "--to", "1"], "data: not empty; name a folder that does not"),
         (["check", "data", "--to", "1"], "--to is for restore; --at reads a past state"),
+        (["check", "nope", "--repair"], "nope: no such folder; expected the folder of a database"),
+        (["info", "data", "--repair"], "--repair is for check"),
         (["check", "data", "--at", "1"], "--at is for info, list and export; --to says what"),
         (["check", "data", "--dim", "1"], "--dim is for import"),
         (["export", "data", "other"], "data: no collection 'other'; there are: 'notes'"),

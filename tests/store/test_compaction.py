@@ -88,8 +88,8 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets what happens between the writing of a merge and its taking effect."""
 
     def set_(what: Any) -> None:
-        def merge(*args: Any) -> Any:
-            merged = _compaction.merge(*args)
+        def merge(*args: Any, **named: Any) -> Any:
+            merged = _compaction.merge(*args, **named)
             what()
             return merged
 

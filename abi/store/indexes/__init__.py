@@ -3,7 +3,7 @@
 from abi.store.indexes._asked import Asked, Judgement, Query
 from abi.store.indexes._choice import Choice, choose, missing
 from abi.store.indexes._file import build, read
-from abi.store.indexes._judge import Exam, first_widths
+from abi.store.indexes._judge import Exam, first_widths, fits
 from abi.store.indexes._opened import Opened, Options
 from abi.store.indexes._partition import Layout, Partition, partition
 
@@ -20,6 +20,7 @@ __all__ = [
     "build",
     "choose",
     "first_widths",
+    "fits",
     "missing",
     "partition",
     "read",

@@ -9,13 +9,16 @@ import numpy as np
 from abi.index import Flat, Found, Mask, Vectors
 from abi.store._config import VectorConfig
 from abi.store.indexes._asked import Query
-from abi.store.indexes._opened import Opened
+from abi.store.indexes._opened import Opened, Options
 
-__all__ = ["Exam", "first_widths"]
+__all__ = ["Exam", "first_widths", "fits"]
 
 _TOP = 100  # neighbours that are compared at most
 _EPSILON = 1e-5  # relative difference of scores that are equal but for rounding
 _OWN, _K = 64, 10  # rows that ask for their neighbours before anyone else does
+_OWN_WIDTHS = Options()
+_WIDE = 64
+_FITTING = 0.5  # share of its rows that an index of other vectors does not find
 _LIMITS = {"ef": 2048, "oversample": 64}
 
 
@@ -38,11 +41,11 @@ class Exam:
             k, asked = min(query.k, _TOP), query.vector[None]
             self._questions.append((asked, k, mask, Flat(vectors).search(asked, k, mask)))
 
-    def recall(self, opened: Opened) -> float:
+    def recall(self, opened: Opened, options: Options = _OWN_WIDTHS) -> float:
         """Share of the true neighbours that an index finds."""
         hits = wanted = 0
         for asked, k, mask, right in self._questions:
-            some, of = _same(opened.search(asked, k, mask), right)
+            some, of = _same(opened.search(asked, k, mask, options), right)
             hits, wanted = hits + some, wanted + of
         return hits / wanted if wanted else 1.0
 
@@ -85,6 +88,14 @@ def _same(found: Found, right: Found) -> tuple[int, int]:
 def _wider(widths: dict[str, int], nlist: int) -> dict[str, int]:
     limits = {**_LIMITS, "nprobe": nlist}
     return {name: max(width, min(limits[name], 2 * width)) for name, width in widths.items()}
+
+
+def fits(opened: Opened, vectors: Vectors) -> bool:
+    """Whether an index finds what is nearest to some of its own rows, if it searches wide."""
+    rows = np.random.default_rng(0).permutation(len(vectors))[:_OWN]
+    queries = [Query(vectors.data[row], 1, None) for row in np.sort(rows).tolist()]
+    exam = Exam(vectors, queries, [None] * len(queries))
+    return exam.recall(opened, Options(_WIDE, opened.nlist, _WIDE)) >= _FITTING
 
 
 def first_widths(opened: Opened, vectors: Vectors, settings: VectorConfig) -> dict[str, int]:

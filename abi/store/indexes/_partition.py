@@ -16,7 +16,7 @@ import numpy.typing as npt
 from abi.index import LIRE, assign, kmeans, labels_of, partitions_for
 from abi.kernels import NumpyKernels
 from abi.store._config import CollectionConfig, VectorConfig
-from abi.store._part import Part
+from abi.store._part import Rows
 from abi.store._selection import Selection
 from abi.store.indexes._choice import choose
 from abi.store.indexes._stacked import stacked
@@ -141,7 +141,7 @@ def _kept(rows: Selection, name: str) -> tuple[I64, F32, I32] | None:
     counts = np.bincount(rows.part, minlength=len(rows.parts)).tolist()
     having = [i for i, part in enumerate(rows.parts) if part.partitions(name) is not None]
     largest = max(having, key=lambda i: counts[i], default=0)
-    part: Part = rows.parts[largest]
+    part: Rows = rows.parts[largest]
     found = part.partitions(name)
     if found is None or counts[largest] < _MOST * len(rows):
         return None

@@ -63,6 +63,18 @@ _CODES = {
     b"Imiq": "MultiIndexQuantizer",
 }
 
+_WHOLE = {
+    b"IwFd": "IndexIVFFlatDedup",
+    b"INSf": "IndexNSGFlat",
+    b"INNf": "IndexNNDescentFlat",
+    b"IHNc": "IndexHNSWCagra",
+    b"IHc2": "IndexHNSWCagra",
+    b"IwIQ": "IndexIVFIndependentQuantizer",
+    b"IBHh": "IndexBinaryHash",
+    b"IBHm": "IndexBinaryMultiHash",
+    b"IBFf": "IndexBinaryFromFloat",
+}
+
 _OTHERS = {
     b"IxPT": ("an IndexPreTransform holds transformed vectors", _RECONSTRUCT),
     b"IxRF": (
@@ -82,6 +94,10 @@ def unsupported(cursor: Cursor, code: bytes, at: int) -> Exception:
     if code in _CODES:
         return UnsupportedError(
             f"{where}an {_CODES[code]} holds codes, not vectors: {_RECONSTRUCT}"
+        )
+    if code in _WHOLE:
+        return UnsupportedError(
+            f"{where}an {_WHOLE[code]}, whose layout is not known here: {_RECONSTRUCT}"
         )
     if code in _OTHERS:
         what, cure = _OTHERS[code]

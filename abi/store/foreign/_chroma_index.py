@@ -66,7 +66,10 @@ class Index:
             message = f"no vector for {name!r:.100}: the files do not belong together"
             raise FormatError(message, field="data_level0.bin", source=self._source)
         vectors: npt.NDArray[np.float32] = self._elements["vector"][rows].astype(np.float32)
-        return vectors * self._lengths[rows, None] if self._lengths is not None else vectors
+        if self._lengths is None:
+            return vectors
+        with np.errstate(over="ignore", invalid="ignore"):  # of damaged numbers
+            return vectors * self._lengths[rows, None]
 
     def _read_ids(self, path: Path) -> None:
         found = unpickled(map_path(path), str(path))

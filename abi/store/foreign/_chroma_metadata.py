@@ -38,16 +38,23 @@ def metadata(tables: Tables, batch: list[Point]) -> list[dict[str, Any]]:
     rows = [number for _, number, _ in batch if number is not None]
     found: dict[int, dict[str, Any]] = {number: {} for number in rows}
     for row in tables.rows("embedding_metadata", "id", rows):
-        value = _value(row)
+        values, key, value = _of(found, row), row.need("key", str), _value(row)
         if value is not None:
-            found[row.need("id", int)][row.need("key", str)] = value
+            values[key] = value
     for row in tables.rows("embedding_metadata_array", "id", rows, order="rowid"):
-        key, value = row.need("key", str), _value(row)
-        several = found[row.need("id", int)].setdefault(key, [])
+        values, key, value = _of(found, row), row.need("key", str), _value(row)
+        several = values.setdefault(key, [])
         if type(several) is not list:
             raise row.error(f"{key!r:.100} is a value and a list", "key")
         several.append(value)
     return [_with(found[number] if number is not None else {}, sets) for _, number, sets in batch]
+
+
+def _of(found: dict[int, dict[str, Any]], row: Row) -> dict[str, Any]:
+    number = row.need("id", int)
+    if number not in found:  # an index of SQLite may say otherwise than its table
+        raise row.error(f"{number} was not asked for", "id")
+    return found[number]
 
 
 def _with(values: dict[str, Any], sets: list[dict[str, Any]]) -> dict[str, Any]:

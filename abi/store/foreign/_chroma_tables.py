@@ -20,6 +20,7 @@ T = TypeVar("T")
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _CANNOT = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_ERRORS = (sqlite3.Error, UnicodeError)  # messages quote names that need not be UTF-8
 _MANY = 500  # values of one IN (...)
 _LEAST = 1 << 16  # bytes that a value may have in any case
 
@@ -75,14 +76,14 @@ class Tables:
             )
         try:
             self._open(path, "mode=ro")
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             unfinished = any(Path(f"{path}{end}").exists() for end in ("-journal", "-wal"))
             if _code(error) not in _CANNOT or unfinished:
                 raise self._error(error) from None
             # In a folder without leave to write, some files open as immutable ones alone.
             try:
                 self._open(path, "mode=ro&immutable=1")
-            except sqlite3.Error as error:
+            except _ERRORS as error:
                 raise self._error(error) from None
 
     def __enter__(self) -> Tables:
@@ -116,7 +117,7 @@ class Tables:
             names = [column[0] for column in found.description]
             for row in found:
                 yield Row(table, dict(zip(names, row, strict=True)), self.source)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._error(error) from None
 
     def _open(self, path: Path, how: str) -> None:
@@ -135,7 +136,7 @@ class Tables:
             self._database.close()
             raise
 
-    def _error(self, error: sqlite3.Error) -> Exception:
+    def _error(self, error: Exception) -> Exception:
         if _code(error) in _BUSY:
             return LockedError(f"{self.source}: in use; close the client that writes to it")
         if _code(error) in _CANNOT:
@@ -146,7 +147,7 @@ class Tables:
         return FormatError(f"SQLite says {error}: damaged", source=self.source)
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

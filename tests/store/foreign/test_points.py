@@ -18,7 +18,7 @@ def test_parts_are_joined_and_divided() -> None:
     parts = [(np.arange(n), np.full((n, 1), n, np.float32)) for n in (2, 3, 1, 3)]
     found = list(joined(iter(parts), 3))
     assert [batch["ids"] for batch in found] == [[0, 1, 0], [1, 2, 0], [0, 1, 2]]
-    assert [batch["vectors"].ravel().tolist() for batch in found][0] == [2, 2, 3]
+    assert found[0]["vectors"].ravel().tolist() == [2, 2, 3]
 
 
 def test_no_parts_are_no_batches() -> None:

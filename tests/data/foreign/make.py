@@ -1,7 +1,8 @@
-"""Made the files beside it: faiss 1.15.1 and hnswlib 0.8.0, chromadb 1.5.9, NumPy 2.4.6.
+"""Made the files beside it: faiss 1.15.1 and hnswlib 0.8.0, chromadb 1.5.9 and 0.5.23.
 
-python make.py faiss        in an environment with faiss-cpu and hnswlib
-python make.py chroma       in one with chromadb
+python make.py faiss        in an environment with faiss-cpu and hnswlib (NumPy 2.4.6)
+python make.py chroma       in one with chromadb 1.5.9 (NumPy 2.4.6)
+python make.py old_chroma   in one with chromadb 0.5.23
 """
 
 import json
@@ -129,25 +130,24 @@ def fill(folder: Path) -> None:
         indexed.delete(ids=["t4", "u"])
     create("empty", "l2", 1000)
 
+    keep("chroma", client.list_collections())
+
+
+def keep(name: str, collections: list) -> None:
+    """What Chroma returns of them."""
     found = {}
-    for one in client.list_collections():
+    for one in collections:
         got = one.get(include=["embeddings", "documents", "metadatas"])
         got["embeddings"] = np.asarray(got["embeddings"]).tolist()
         found[one.name] = {k: got[k] for k in ("ids", "embeddings", "documents", "metadatas")}
-    (HERE / "chroma.json").write_text(json.dumps(found), "utf-8")
+    (HERE / f"{name}.json").write_text(json.dumps(found), "utf-8")
 
 
 def with_chroma() -> None:
     folder = HERE / "chroma"
     shutil.rmtree(folder, ignore_errors=True)
     fill(folder)
-    with sqlite3.connect(folder / "chroma.sqlite3") as database:
-        database.execute("PRAGMA page_size = 1024")
-        database.execute("VACUUM")
-
-    for path in folder.glob("*/header.bin"):
-        clear(path.parent)
-
+    shrink(folder)
     sys.modules["hnswlib"] = types.ModuleType("hnswlib")
     sys.modules["hnswlib"].Index = object  # all that it is needed for is its name
     from chromadb.segment.impl.vector.local_persistent_hnsw import PersistentData
@@ -158,13 +158,54 @@ def with_chroma() -> None:
     (HERE / "persistent_data.pickle").write_bytes(pickle.dumps(data, pickle.HIGHEST_PROTOCOL))
 
 
+def old_chroma() -> None:
+    import chromadb
+
+    folder = HERE / "chroma-0.5"
+    shutil.rmtree(folder, ignore_errors=True)
+    client = chromadb.PersistentClient(str(folder))
+    hnsw = {"space": "cosine", "sync_threshold": 10, "batch_size": 5, "M": 4}
+    made = client.create_collection(
+        "old", metadata={f"hnsw:{key}": value for key, value in hnsw.items()}
+    )
+    vectors = VECTORS.tolist()
+    for i in range(0, 24, 4):
+        made.add(
+            ids=[f"t{j}" for j in range(i, i + 4)],
+            embeddings=vectors[i : i + 4],
+            documents=[f"document {j}" for j in range(i, i + 4)],
+            metadatas=[{"n": j, "b": j % 2 == 0} for j in range(i, i + 4)],
+        )
+    made.delete(ids=["t1"])
+    made.update(ids=["t2"], embeddings=vectors[32:33], metadatas=[{"n": 1.5}])
+    made.upsert(ids=["t3", "u"], embeddings=vectors[33:35], metadatas=[{"x": "y"}, {"x": "z"}])
+    keep("chroma-0.5", [made])
+    shrink(folder)
+
+
+def shrink(folder: Path) -> None:
+    """A small file, without the texts of migrations, and without what was in memory."""
+    with sqlite3.connect(folder / "chroma.sqlite3") as database:
+        database.execute("DELETE FROM migrations")
+        database.execute("DELETE FROM embedding_fulltext_search")
+        database.execute("PRAGMA page_size = 512")
+    with sqlite3.connect(folder / "chroma.sqlite3", isolation_level=None) as database:
+        database.execute("PRAGMA page_size = 512")
+        database.execute("VACUUM")
+    for path in folder.glob("*/header.bin"):
+        clear(path.parent)
+
+
 def clear(folder: Path) -> None:
-    """Zeros where Chroma leaves what was in memory: rows that are not in use, and lengths that
-    are no lengths."""
+    """Zeros where Chroma leaves what was in memory: rows that are not in use, of which some are
+    kept, and lengths that are no lengths."""
     _, _, _, n, size = struct.unpack_from("<i4Q", (folder / "header.bin").read_bytes())
     rows = (folder / "data_level0.bin").read_bytes()
-    (folder / "data_level0.bin").write_bytes(rows[: n * size].ljust(len(rows), b"\0"))
+    (folder / "data_level0.bin").write_bytes(
+        rows[: n * size].ljust(min(2 * n * size, len(rows)), b"\0")
+    )
     lengths = np.fromfile(folder / "length.bin", np.float32)
+    lengths = lengths[: 2 * n]
     lengths[n:] = 0
     if not ((lengths[:n] > 0.1) & (lengths[:n] < 100)).all():
         lengths[:] = 0
@@ -172,4 +213,4 @@ def clear(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"faiss": with_faiss, "chroma": with_chroma}[sys.argv[1]]()
+    {"faiss": with_faiss, "chroma": with_chroma, "old_chroma": old_chroma}[sys.argv[1]]()

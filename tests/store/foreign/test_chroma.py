@@ -1,4 +1,6 @@
-"""A folder of Chroma 1.5.9; `tests/data/foreign/make.py` made it and recorded what it returns."""
+"""Folders of Chroma 1.5.9 and 0.5.23; `tests/data/foreign/make.py` made them and recorded what
+Chroma returns.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,6 @@ import pickle
 import random
 import shutil
 import sqlite3
-import struct
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -47,9 +48,9 @@ def segment(folder: Path, name: str, scope: str = "VECTOR") -> str:
     return found
 
 
-def same(folder: Path, name: str) -> None:
+def same(folder: Path, name: str, expected: Any = None) -> None:
     """The points are what Chroma itself returned."""
-    found, expected = gathered(read_chroma(folder, name)), EXPECTED[name]
+    found, expected = gathered(read_chroma(folder, name)), expected or EXPECTED[name]
     assert sorted(found) == sorted(expected["ids"])
     for i, point in enumerate(expected["ids"]):
         vector, payload, text = found[point]
@@ -226,20 +227,30 @@ def test_entries_of_the_queue_by_hand(folder: Path) -> None:
         np.testing.assert_array_equal(found[point][0], VECTORS[row])
 
 
-def test_a_folder_of_an_old_version(folder: Path) -> None:
-    # One object in the pickle, which also says how far the index is; sequence numbers as bytes.
+def test_a_folder_of_an_old_version() -> None:
+    # An object in the pickle, sequence numbers as bytes, a configuration that says l2 in any case.
+    folder, expected = DATA / "chroma-0.5", json.loads((DATA / "chroma-0.5.json").read_text())
+    (pickled,) = folder.glob("*/index_metadata.pickle")
+    assert b"PersistentData" in pickled.read_bytes()
+    assert "bytes" in {
+        type(end).__name__ for (end,) in run(folder, "SELECT seq_id FROM max_seq_id")
+    }
+    assert '"space": "l2"' in run(folder, "SELECT config_json_str FROM collections")[0][0]
+    found = read_chroma(folder)
+    assert (found.dim, found.metric, found.n) == (8, "cosine", 24)
+    same(folder, "old", expected["old"])
+    points = gathered(found)
+    assert points["t0"][1:] == ({"n": 0, "b": True}, "document 0")
+    np.testing.assert_array_equal(points["t23"][0], VECTORS[23])
+    np.testing.assert_allclose(points["t0"][0], VECTORS[0], rtol=1e-6)
+
+
+def test_an_old_pickle_says_how_far_the_index_is(folder: Path) -> None:
     where = folder / segment(folder, "indexed-l2")
+    path = where / "index_metadata.pickle"
     last = run(folder, "SELECT seq_id FROM max_seq_id WHERE segment_id = ?", where.name)[0][0]
-    labels = pickle.loads((where / "index_metadata.pickle").read_bytes())["id_to_label"]
-    old = (DATA / "persistent_data.pickle").read_bytes()
-    state = pickle.dumps({"id_to_label": labels, "max_seq_id": last}, 2)[2:-1]
-    module = b"cchromadb.segment.impl.vector.local_persistent_hnsw\nPersistentData\n"
-    assert module[1:-16] in old
-    (where / "index_metadata.pickle").write_bytes(b"\x80\x02" + module + b")\x81" + state + b"b.")
     run(folder, "DELETE FROM max_seq_id WHERE segment_id = ?", where.name)
-    for name, end in run(folder, "SELECT segment_id, seq_id FROM max_seq_id"):
-        data = struct.pack(">Q", end)
-        run(folder, "UPDATE max_seq_id SET seq_id = ? WHERE segment_id = ?", data, name)
+    path.write_bytes(pickle.dumps({**pickle.loads(path.read_bytes()), "max_seq_id": last}))
     run(folder, "DROP TABLE embedding_metadata_array")
     run(folder, "ALTER TABLE collections DROP COLUMN schema_str")
     same(folder, "indexed-l2")

@@ -6,21 +6,21 @@ Views, virtual tables and columns that are computed are not let run.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
-from abi.errors import FormatError, InputError, LockedError
+from abi.errors import FormatError, InputError, LockedError, MissingExtraError
 
 __all__ = ["Row", "Tables"]
 
 T = TypeVar("T")
 
-_ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
-_CANNOT = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_ERRORS = (sqlite3.Error, UnicodeError)  # messages quote names that need not be UTF-8
+_ALLOWED = {20, 21}  # SQLITE_READ, SQLITE_SELECT
+_DENY = 1
+_BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
+_CANNOT = {8, 14}  # SQLITE_READONLY, SQLITE_CANTOPEN
 _MANY = 500  # values of one IN (...)
 _LEAST = 1 << 16  # bytes that a value may have in any case
 
@@ -66,6 +66,8 @@ class Tables:
         If it is no SQLite file, or damaged; from every method.
     LockedError
         If another process is writing to it.
+    MissingExtraError
+        If this Python has no sqlite3.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,16 +76,19 @@ class Tables:
             raise InputError(
                 f"{path}: no such file; expected the folder of a chromadb.PersistentClient"
             )
+        self._sqlite3 = _sqlite3()
+        # Messages quote names, which need not be UTF-8.
+        self._errors = (self._sqlite3.Error, UnicodeError)
         try:
             self._open(path, "mode=ro")
-        except _ERRORS as error:
+        except self._errors as error:
             unfinished = any(Path(f"{path}{end}").exists() for end in ("-journal", "-wal"))
             if _code(error) not in _CANNOT or unfinished:
                 raise self._error(error) from None
             # In a folder without leave to write, some files open as immutable ones alone.
             try:
                 self._open(path, "mode=ro&immutable=1")
-            except _ERRORS as error:
+            except self._errors as error:
                 raise self._error(error) from None
 
     def __enter__(self) -> Tables:
@@ -117,15 +122,17 @@ class Tables:
             names = [column[0] for column in found.description]
             for row in found:
                 yield Row(table, dict(zip(names, row, strict=True)), self.source)
-        except _ERRORS as error:
+        except self._errors as error:
             raise self._error(error) from None
 
     def _open(self, path: Path, how: str) -> None:
         uri = f"{path.resolve().as_uri()}?{how}"
-        self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+        self._database = self._sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False
+        )
         try:
             self._database.setlimit(
-                sqlite3.SQLITE_LIMIT_LENGTH, max(min(path.stat().st_size, 1 << 30), _LEAST)
+                self._sqlite3.SQLITE_LIMIT_LENGTH, max(min(path.stat().st_size, 1 << 30), _LEAST)
             )
             self._database.execute("PRAGMA trusted_schema = OFF")
             self._database.execute("PRAGMA cell_size_check = ON")
@@ -147,6 +154,17 @@ class Tables:
         return FormatError(f"SQLite says {error}: damaged", source=self.source)
 
 
+def _sqlite3() -> ModuleType:
+    try:
+        import sqlite3
+    except ImportError:
+        raise MissingExtraError(
+            "sqlite3: this Python is built without it; use another one, or in Pyodide "
+            'await pyodide.loadPackage("sqlite3")'
+        ) from None
+    return sqlite3
+
+
 def _code(error: Exception) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
@@ -157,4 +175,4 @@ def _plain(sql: object) -> bool:
 
 
 def _authorize(action: int, *_: object) -> int:
-    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+    return 0 if action in _ALLOWED else _DENY

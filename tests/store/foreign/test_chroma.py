@@ -9,7 +9,9 @@ import pickle
 import random
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 import abi
-from abi.errors import FormatError, InputError, LockedError, UnsupportedError
+from abi.errors import FormatError, InputError, LockedError, MissingExtraError, UnsupportedError
 from abi.store.foreign import read_chroma
 from tests.store.foreign.gathered import DATA, VECTORS, gathered
 from tests.store.foreign.test_pickled import Evil
@@ -350,6 +352,20 @@ def test_tables_that_compute_are_not_let_run(folder: Path) -> None:
     run(folder, sql)
     with pytest.raises(FormatError, match="SQLite says"):
         read_chroma(folder, "queued")
+
+
+def test_a_python_without_sqlite_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    with pytest.raises(MissingExtraError, match="built without it"):
+        read_chroma(FOLDER)
+
+
+def test_batches_may_be_taken_in_another_thread() -> None:
+    found = read_chroma(FOLDER, "queued").batches(5)
+    first = next(found)
+    with ThreadPoolExecutor(1) as other:
+        rest = other.submit(list, found).result()
+    assert sum(len(batch["ids"]) for batch in [first, *rest]) == 19
 
 
 def test_a_file_that_another_writes_to_is_said_so(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class Foreign:
     dim: int
     metric: str | None
     n: int
-    batches: Callable[[int], Iterator[dict[str, Any]]] = field(repr=False)
+    batches: Callable[[int], Iterator[dict[str, Any]]]
 
 
 def check_size(size: int) -> int:

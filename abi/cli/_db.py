@@ -4,28 +4,28 @@
 INTO` makes a backup or brings one up to date; `restore FOLDER INTO --to TIME` writes a past
 state, of the database or of a backup of it, as a new database. `check` reads every file,
 compares checksums, and indexes with the data; `--repair` makes again what does not fit. `compact`
-leaves out what was deleted. `export FOLDER COLLECTION` prints points as JSON lines, and `import
-FOLDER COLLECTION FILE` reads such lines.
+leaves out what was deleted. `export FOLDER COLLECTION` prints points as JSON lines, or writes
+them to a FILE that ends in .jsonl, .npy or .parquet; `import FOLDER COLLECTION FILE` reads such
+files, those of faiss and hnswlib, and the folder of a Chroma client.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from abi.cli._common import Bar, add_json, print_json, printable
+from abi.cli._db_files import FORMATS, export, import_
 from abi.errors import InputError
 
 if TYPE_CHECKING:
     from abi.store import Database
 
-PARAMETERS = {"to": "--to", "at": "--at", "dim": "--dim", "metric": "--metric"}
+PARAMETERS = {
+    "to": "--to", "at": "--at", "dim": "--dim", "metric": "--metric", "format": "--format",
+    "using": "--using", "collection": "--source", "force": "--force",
+}  # fmt: skip
 
-_BATCH = 1000
 _WHEN = "a time (2026-11-23T10:00:00Z) or a sequence number"
 
 
@@ -40,13 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions(
         "--dim", type=int, metavar="N", help="import: make it, of N numbers a vector (0: texts)"
     )
-    actions("--metric", default="cosine", help="with --dim: cosine, ip, l2 or hamming")
+    actions("--metric", help="import: cosine (default), ip, l2 or hamming, of what it makes")
+    actions("--format", metavar="NAME", help=f"import, export: {', '.join(FORMATS)}")
+    actions("--using", default="", metavar="NAME", help="which vector, where points have several")
+    actions("--source", metavar="NAME", help="import: which collection of Chroma's")
+    actions("--force", action="store_true", help="export: replace FILE if it exists")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     action, wanted = _ACTIONS[args.action]
-    if len(args.names) != len(wanted):
+    needed = sum(not name.startswith("[") for name in wanted)
+    if not needed <= len(args.names) <= len(wanted):
         line = " ".join(["FOLDER", *wanted])
         raise InputError(f"{args.action} takes {line}; got {1 + len(args.names)} names")
     if args.to is not None and args.action != "restore":
@@ -55,8 +60,13 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--at is for info, list and export; --to says what restore goes back to")
     if args.repair and args.action != "check":
         raise InputError("--repair is for check")
-    if args.dim is not None and args.action != "import":
-        raise InputError("--dim is for import")
+    for name in ("dim", "metric", "source"):
+        if getattr(args, name) is not None and args.action != "import":
+            raise InputError(f"--{name} is for import")
+    if (args.format or args.using) and args.action not in ("import", "export"):
+        raise InputError("--format and --using are for import and export")
+    if args.force and args.action != "export":
+        raise InputError("--force is for export")
     action(args)
 
 
@@ -160,94 +170,6 @@ def _compact(args: argparse.Namespace) -> None:
     print(f"{args.folder}: {_size(before)} before, {_size(after)} after")
 
 
-def _export(args: argparse.Namespace) -> None:
-    with _reader(args) as db:
-        for point in db[args.names[0]].points(with_vectors=True):
-            named = dict(point.vectors or {})
-            line: dict[str, Any] = {"id": point.id}
-            if "" in named:
-                line["vector"] = named.pop("").tolist()
-            if named:
-                line["vectors"] = {name: vector.tolist() for name, vector in named.items()}
-            if point.payload is not None:
-                line["payload"] = point.payload
-            if point.text is not None:
-                line["text"] = point.text
-            print(json.dumps(line, ensure_ascii=False))
-
-
-def _import(args: argparse.Namespace) -> None:
-    from abi.store import open
-
-    name, file = args.names
-    if file != "-":
-        os.stat(file)  # before a database is made for it
-    if args.dim is None:
-        _check_there(args.folder, name)
-    with open(args.folder) as db:
-        if args.dim is not None:
-            db.create_collection(name, args.dim or None, args.metric, exist_ok=True)
-        collection = db[name]
-        count = 0
-        for batch in _batches(file):
-            collection.upsert(**batch)
-            count += len(batch["ids"])
-    if args.json:
-        print_json({"points": count})
-        return
-    print(f"{printable(name)}: {count} points read")
-
-
-def _check_there(folder: str, name: str) -> None:
-    from abi.store import open
-
-    if os.path.isdir(folder):
-        with open(folder, "r") as db:
-            if name in db:
-                return
-    raise InputError(f"{folder}: no collection {name!r}; --dim N makes it (0: texts alone)")
-
-
-def _batches(file: str) -> Iterator[dict[str, Any]]:
-    """Arguments of `upsert`, some lines at a time."""
-    lines: list[dict[str, Any]] = []
-    source = sys.stdin.buffer if file == "-" else open(file, "rb")  # noqa: SIM115
-    with source:
-        for number, text in enumerate(source, 1):
-            if text.strip():
-                lines.append(_point(text, f"{file}, line {number}"))
-            if len(lines) == _BATCH:
-                yield _columns(lines)
-                lines = []
-    if lines:
-        yield _columns(lines)
-
-
-def _point(text: bytes, where: str) -> dict[str, Any]:
-    try:
-        point = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: no JSON: {error}") from None
-    if not isinstance(point, dict) or "id" not in point:
-        raise InputError(f'{where}: expected an object with "id"')
-    if unknown := sorted(set(point) - {"id", "vector", "vectors", "payload", "text"}):
-        raise InputError(f'{where}: unknown {unknown[0]!r}; put other values into "payload"')
-    return point
-
-
-def _columns(points: list[dict[str, Any]]) -> dict[str, Any]:
-    named = [
-        {**p.get("vectors", {}), **({"": p["vector"]} if "vector" in p else {})} for p in points
-    ]
-    names = dict.fromkeys(name for vectors in named for name in vectors)
-    return {
-        "ids": [p["id"] for p in points],
-        "vectors": {name: [vectors.get(name) for vectors in named] for name in names},
-        "payloads": [p.get("payload") for p in points],
-        "texts": [p.get("text") for p in points],
-    }
-
-
 def _size(n_bytes: int) -> str:
     from abi.hub import human
 
@@ -261,6 +183,6 @@ _ACTIONS = {
     "restore": (_restore, ("INTO",)),
     "check": (_check, ()),
     "compact": (_compact, ()),
-    "export": (_export, ("COLLECTION",)),
-    "import": (_import, ("COLLECTION", "FILE")),
+    "export": (export, ("COLLECTION", "[FILE]")),
+    "import": (import_, ("COLLECTION", "FILE")),
 }

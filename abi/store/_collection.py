@@ -43,11 +43,6 @@ class Collection(MoreReads):
         state: CollectionState = self._engine.read(self._there)
         return state.entry.name
 
-    @property
-    def config(self) -> CollectionConfig:
-        """What it was created with."""
-        return self._state()[0]
-
     def snapshot(self) -> Snapshot:
         """What is there now, to read from as long as one likes."""
         return Snapshot(*self._state())

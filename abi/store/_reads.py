@@ -81,6 +81,11 @@ class Reads:
     def __contains__(self, id: object) -> bool:
         return bool(self.get([id]))  # type: ignore[list-item]
 
+    @property
+    def config(self) -> CollectionConfig:
+        """What it was created with."""
+        return self._state()[0]
+
     def points(
         self, filter: Mapping[str, Any] | None = None, *, with_vectors: bool = False
     ) -> Iterator[Point]:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import abi
@@ -154,6 +155,16 @@ def damage(segment: Path, array: str) -> None:
         (["info", "data", "--repair"], "--repair is for check"),
         (["check", "data", "--at", "1"], "--at is for info, list and export; --to says what"),
         (["check", "data", "--dim", "1"], "--dim is for import"),
+        (["export", "data", "notes", "x.csv"], "x.csv: format not known; expected one of jsonl"),
+        (["export", "data", "notes", "--format", "npy"], "--format npy needs a FILE to write to"),
+        (["export", "data", "notes", "x.npy"], "has no vector ''; JSON lines and Parquet keep it"),
+        (["export", "data", "notes", "x.parquet"], "ids are both integers and strings; JSON lin"),
+        (["import", "data", "a", "-", "--format", "npy"], "--format npy needs a FILE to read from"),
+        (["import", "data", "a", "."], "chroma.sqlite3"),
+        (["import", "data", "a", "points.jsonl", "--format", "csv"], "--format 'csv': expected"),
+        (["import", "data", "notes", "points.jsonl", "--force"], "--force is for export"),
+        (["info", "data", "--format", "npy"], "--format and --using are for import and export"),
+        (["info", "data", "--metric", "l2"], "--metric is for import"),
         (["export", "data", "other"], "data: no collection 'other'; there are: 'notes'"),
         (["import", "data", "other", "points.jsonl"], "no collection 'other'; --dim N makes it"),
         (["import", "fresh", "a", "points.jsonl"], "no collection 'a'; --dim N makes it"),
@@ -191,3 +202,56 @@ def test_mistakes(
     assert out(capsys, "export", "data", "notes") == before
     assert not (folder / "fresh").exists()
     assert not (folder / "new").exists()
+
+
+@pytest.mark.parametrize("end", ["jsonl", "npy", "parquet"])
+def test_files_of_every_format_go_through(
+    folder: Path, capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    if end == "parquet":
+        pytest.importorskip("pyarrow", reason="Parquet needs pyarrow: pip install '.[test]'")
+    with abi.open("data") as db:
+        notes = db.create_collection("notes", dim=2, metric="ip")
+        notes.upsert([1, 2], [[1, 2], [3, 4]], [{"a": [1]}, None], [None, "é"])
+    file = f"points.{end}"
+    (folder / "points.jsonl").unlink()
+    assert out(capsys, "export", "data", "notes", file) == f"{file}: 2 points written\n"
+    told = err(capsys, "export", "data", "notes", file)
+    assert told == f"{file} exists; name another file, or replace it with --force"
+    assert parsed(capsys, "export", "data", "notes", file, "--force") == {"points": 2}
+    made = ["--dim", "2"] if end == "jsonl" else []
+    assert out(capsys, "import", "new", "notes", file, *made) == "notes: 2 points read\n"
+    assert out(capsys, "export", "new", "notes") == out(capsys, "export", "data", "notes")
+    metric = parsed(capsys, "info", "new")["collections"]["notes"]["vectors"][""]["metric"]
+    assert metric == ("ip" if end == "parquet" else "cosine")  # the only one that says it
+
+
+def test_files_of_others_are_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = Path(__file__).parents[1] / "data" / "foreign"
+    vectors = np.load(data / "vectors.npy")
+    n, dim = vectors.shape
+    out(capsys, "import", "data", "faiss", str(data / "flat-ip.faiss"))
+    hnswlib = [str(data / "l2.hnswlib"), "--format", "hnswlib", "--dim", str(dim)]
+    out(capsys, "import", "data", "hnswlib", *hnswlib, "--metric", "l2", "--using", "x")
+    told = err(capsys, "import", "data", "chroma", str(data / "chroma"))
+    assert "'indexed-cosine'" in told
+    chroma = ["import", "data", "chroma", str(data / "chroma"), "--source", "indexed-cosine"]
+    assert out(capsys, *chroma).endswith(" points read\n")
+    with abi.open("data", "r") as db:
+        assert db.collections() == ["faiss", "hnswlib", "chroma"]
+        assert len(db["faiss"]) == n
+        best = int((vectors @ vectors[3]).argmax())
+        assert db["faiss"].search(vectors[3], k=1)[0].id == best
+        assert db["hnswlib"].config.vectors["x"].metric == "l2"
+        assert db["chroma"].config.vectors[""].metric == "cosine"
+        assert any(point.payload for point in db["chroma"].points())
+
+
+def test_a_bad_line_says_what_is_in_before_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f'{{"id": {i}, "vector": [1, 2]}}' for i in range(1500)]
+    (folder / "bad.jsonl").write_text("\n".join([*lines, "{"]))
+    told = err(capsys, "import", "data", "a", "bad.jsonl", "--dim", "2")
+    assert told.startswith("bad.jsonl, line 1501: no JSON: ")
+    assert told.endswith("; the 1000 points before are read in")

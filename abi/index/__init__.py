@@ -9,6 +9,7 @@ from abi.index._cost import SearchStats
 from abi.index._flat import Flat
 from abi.index._growing_postings import GrowingPostings
 from abi.index._hnsw import HNSW
+from abi.index._hnsw_subset import subset
 from abi.index._int8 import Int8Codes
 from abi.index._ivf import IVF, partitions_for
 from abi.index._ivf_arrays import checked_partitions, labels_of, offsets_of
@@ -49,4 +50,5 @@ __all__ = [
     "labels_of",
     "offsets_of",
     "partitions_for",
+    "subset",
 ]

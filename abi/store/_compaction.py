@@ -24,7 +24,7 @@ from abi.store._state import CollectionState, LiveSegment, open_segment
 from abi.store.files import Files
 from abi.store.indexes import Layout, first_widths
 
-__all__ = ["Merge", "choose", "living", "merge"]
+__all__ = ["Merge", "choose", "in_order", "living", "merge"]
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -78,7 +78,18 @@ def choose(state: CollectionState) -> list[LiveSegment]:
         alive = max(len(live.segment) - dead, _SMALLEST)
         by_size.setdefault((alive // _SMALLEST).bit_length() // 2, []).append(live)
     crowded = [group for _, group in sorted(by_size.items()) if len(group) >= _FAN]
-    return crowded[0] if crowded else []
+    return in_order(crowded[0]) if crowded else []
+
+
+def in_order(chosen: Sequence[LiveSegment]) -> list[LiveSegment]:
+    """Segments as they are to be written one after another: if any has a graph the largest such
+    first, for the new graph to go on from.
+    """
+    return sorted(
+        chosen,
+        key=lambda live: len(live.segment) if live.segment.graphs() else 0,
+        reverse=True,
+    )
 
 
 def merge(
@@ -125,6 +136,8 @@ def merge(
     if len(rows):
         write_segment(files, name, rows, state.entry.config, number, layout)
         fresh.append(_opened(files, SegmentEntry(name, len(rows)), state, layout or {}))
+        if not data_only:
+            fresh[0].segment.go_on_from(olds[0].live.segment, olds[0].rows)
     history = _write_history(files, state, olds, file + 1)
     gone = {id(live) for live in chosen}
 

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from abi.errors import FormatError
 from abi.index import Postings, Vectors
-from abi.kernels import NumpyKernels
+from abi.kernels import NumpyKernels, select
 from abi.store._blobs import Blobs
 from abi.store._config import CollectionConfig
 from abi.store._ids import Id, IdTable
@@ -36,6 +36,7 @@ from abi.store._part import Matrix, View
 from abi.store._segment_indexes import SegmentIndexes
 from abi.store.files import Files
 from abi.store.filter import Filter
+from abi.store.indexes import Before
 from abi.store.payload import Columns, Key, decode, facet
 from abi.text import VERSION, analyse
 
@@ -154,6 +155,17 @@ class Segment(SegmentIndexes):
         matrix = self.matrix(name, self._n)
         metric = self._config.vectors[name].metric
         return None if matrix is None else matrix.vectors(metric, kernels)
+
+    def go_on_from(self, old: Segment, rows: I64) -> None:
+        """Let graphs that are made here go on from those of a segment, some of whose rows, in
+        their order, are the first of these.
+        """
+        for name in old.graphs():
+            matrix, vectors = old.matrix(name, len(old)), old.vectors(name, select())
+            pack = old.index_pack(name)
+            if matrix is not None and vectors is not None and pack is not None:
+                places = matrix.places(rows)
+                self.before[name] = Before(pack.lazy(""), vectors, places[places >= 0])
 
     @cached_property
     def columns(self) -> Columns:

@@ -11,7 +11,7 @@ from abi.kernels import NumpyKernels
 from abi.store._config import INDEXES, QUANTIZATIONS, CollectionConfig
 from abi.store._pack import Array, Pack
 from abi.store.files import Files
-from abi.store.indexes import Choice, Opened, read
+from abi.store.indexes import Before, Choice, Opened, read
 
 __all__ = ["SegmentIndexes"]
 
@@ -32,6 +32,7 @@ class SegmentIndexes:
 
     def __init__(self, tuned: Mapping[str, Mapping[str, int]]) -> None:
         self.indexes: dict[str, str] = {}  # files, by vector
+        self.before: dict[str, Before] = {}  # graphs that go on here, by vector
         self.tuned = {vector: dict(widths) for vector, widths in tuned.items()}
         self._index_packs: dict[str, Pack] = {}
         self._opened: dict[str, Opened | None] = {}
@@ -65,6 +66,11 @@ class SegmentIndexes:
     def index_pack(self, name: str) -> Pack | None:
         """The file of a vector's index; None where there is none that can be read."""
         return self._index_packs.get(name)
+
+    def graphs(self) -> list[str]:
+        """The vectors whose index file holds a graph."""
+        choices = {name: _choice_of(pack) for name, pack in self._index_packs.items()}
+        return [name for name, one in choices.items() if one is not None and one.index == "hnsw"]
 
     @property
     def folder(self) -> str:

@@ -63,11 +63,15 @@ class Tending(Core):
         vectors = segment.vectors(name, select())
         assert vectors is not None
         choice = choose(settings, len(vectors), select())
+        before = segment.before.get(name)
         if self._anew == (segment, name):  # with more candidates for a graph's neighbours
             settings = replace(settings, ef_construction=2 * settings.ef_construction)
-        arrays = build(
-            choice, vectors, settings, segment.partitions(name), lambda: self._gone(state, [live])
-        )
+            before = None
+
+        def stop() -> bool:
+            return self._gone(state, [live])
+
+        arrays = build(choice, vectors, settings, segment.partitions(name), stop, before)
         with self._tidying:
             now = self._now(state, segment)
             if arrays is not None and now is not None:
@@ -90,6 +94,7 @@ class Tending(Core):
         try:
             write_pack(self.files, file, meta, arrays)
             self._replace(live, entry, lambda: segment.add_index(name, file))
+            segment.before.pop(name, None)
         except OSError as error:
             self._renumber()
             raise self._storage_error("searches go on without an index", error) from error

@@ -13,7 +13,7 @@ from abi.kernels import select
 from abi.store._check import check_files, check_state
 from abi.store._checkpoint import Checkpoint, clean, write_checkpoint
 from abi.store._commits import Collections
-from abi.store._compaction import choose, merge
+from abi.store._compaction import choose, in_order, merge
 from abi.store._derived import derived_problems, index_problem
 from abi.store._info import collection_info, sizes
 from abi.store._moment import show_time
@@ -118,7 +118,7 @@ class Upkeep(Tending):
             for state in list(self.collections.by_number.values()):
                 dead = any(live.written for live in state.segments)
                 if len(state.segments) > 1 or dead:
-                    chosen = list(state.segments)
+                    chosen = in_order(state.segments)
                     self._merge(state, chosen, self._layout(state, chosen))
         self.tidy()
 

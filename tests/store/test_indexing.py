@@ -140,6 +140,64 @@ def test_a_missing_index_is_said_and_made_again() -> None:
     assert again.check() == []
 
 
+def inserted(monkeypatch: pytest.MonkeyPatch) -> list[range]:
+    """The rows that are linked into graphs from now on."""
+    found: list[range] = []
+    plain = type(select()).hnsw_insert
+
+    def insert(self: Any, graph: Any, data: Any, metric: str, start: int, stop: int, *rest: Any):  # type: ignore[no-untyped-def]
+        found.append(range(start, stop))
+        return plain(self, graph, data, metric, start, stop, *rest)
+
+    monkeypatch.setattr(type(select()), "hnsw_insert", insert)
+    return found
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_a_graph_goes_on_where_its_rows_are_merged(
+    monkeypatch: pytest.MonkeyPatch, metric: str
+) -> None:
+    db = database(metric=metric)
+    db["a"].upsert(["without"], [None])
+    db.compact()
+    some = np.random.default_rng(5).permutation(N)[:100].tolist()
+    db["a"].upsert([*some[:50], *range(N, N + 30)], points(3, 80))
+    db["a"].delete(some[50:])
+    db.checkpoint()
+    rows = inserted(monkeypatch)
+    db.compact()
+    assert rows == [range(500, 580)]  # 600 but for 100 that died, and 80 that came
+    assert len(indexes(db)) == 1
+    assert db.check() == []
+    queries = points(9, 40)
+    exact = db["a"].search_batch(queries, 10, exact=True)
+    found = db["a"].search_batch(queries, 10, ef=100)
+    same = [len({*ids(a)} & {*ids(b)}) for a, b in zip(exact, found, strict=True)]
+    assert np.mean(same) > 9.8
+    gone = {*some[50:]}
+    assert not any(gone & {*ids(hits)} for hits in found)
+    rows.clear()
+    db["a"].delete(range(200, 460))
+    db.compact()
+    assert rows == []  # nothing came
+    assert db.check() == []
+    assert ids(db["a"].search(points()[3], 1)) == [3] or 3 in some
+
+
+def test_a_damaged_graph_is_no_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    db = database()
+    db.compact()
+    (name,) = indexes(db)
+    files: Any = db._engine.files
+    files.contents[name][1000] ^= 1
+    db["a"].upsert([N], points(3, 1))
+    rows = inserted(monkeypatch)
+    db.compact()
+    assert rows[0].start == 0
+    assert rows[-1].stop == N + 1
+    assert db.check() == []
+
+
 def test_points_without_the_vector_are_passed_over() -> None:
     db = Database(MemoryFiles())
     notes = db.create_collection("a", vectors={"x": DIM, "y": 3}, index="hnsw")

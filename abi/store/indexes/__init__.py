@@ -1,6 +1,7 @@
 """Indexes of segments: which suits, making and reading them, searching, and judging them."""
 
 from abi.store.indexes._asked import Asked, Judgement, Query
+from abi.store.indexes._before import Before
 from abi.store.indexes._choice import Choice, choose, missing
 from abi.store.indexes._file import build, read
 from abi.store.indexes._judge import Exam, first_widths, fits
@@ -9,6 +10,7 @@ from abi.store.indexes._partition import Layout, Partition, partition
 
 __all__ = [
     "Asked",
+    "Before",
     "Choice",
     "Exam",
     "Judgement",

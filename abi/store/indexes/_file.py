@@ -23,6 +23,7 @@ from abi.index import (
     labels_of,
 )
 from abi.store._config import VectorConfig
+from abi.store.indexes._before import Before
 from abi.store.indexes._choice import Choice
 
 __all__ = ["build", "read"]
@@ -40,11 +41,15 @@ def build(
     settings: VectorConfig,
     partitions: Partitions | None,
     stop: Callable[[], bool],
+    before: Before | None = None,
 ) -> dict[str, Array] | None:
-    """Arrays of a graph or codes of vectors; None if `stop` said to end before they were done."""
+    """Arrays of a graph or codes of vectors; None if `stop` said to end before they were done.
+
+    A graph goes on from that of rows which are the first of these vectors, where there is one.
+    """
     found: dict[str, Array] = {}
     if choice.index == "hnsw":
-        graph = _graph(vectors, settings, stop)
+        graph = _graph(vectors, settings, stop, before)
         if graph is None:
             return None
         found.update((f"graph/{key}", array) for key, array in graph.arrays().items())
@@ -84,9 +89,12 @@ def read(
     return index if scorer is vectors else Rescored(index, vectors, settings.oversample)
 
 
-def _graph(vectors: Vectors, settings: VectorConfig, stop: Callable[[], bool]) -> HNSW | None:
-    index: HNSW | None = None
-    for end in range(_STEP, len(vectors) + _STEP, _STEP):
+def _graph(
+    vectors: Vectors, settings: VectorConfig, stop: Callable[[], bool], before: Before | None
+) -> HNSW | None:
+    index = None if before is None else before.graph(vectors)
+    start = 0 if index is None else len(index)
+    for end in range(start + _STEP, len(vectors) + _STEP, _STEP):
         some = vectors.first(min(end, len(vectors)))
         if index is None:
             index = HNSW.build(some, M=settings.M, ef_construction=settings.ef_construction)

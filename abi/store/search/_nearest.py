@@ -24,6 +24,8 @@ __all__ = ["Near", "nearest", "shown_scores"]
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
+_FEW = 2048  # rows that match, which are compared without a look at what an index would cost
+
 
 @dataclass(frozen=True)
 class Near:
@@ -96,7 +98,8 @@ def _search(
 ) -> tuple[I64, F32]:
     """The search of a matrix: places of its rows, -1 where there are no more."""
     allow = mask if mask is None or matrix.rows is None else mask[matrix.rows]
-    if index is not None:
+    few = allow is not None and int(np.count_nonzero(allow)) <= _FEW
+    if index is not None and not few:
         found = index.search(near.queries, near.k, allow, near.options, stats)
         index.asked.add(near.queries, near.k, near.filter)
         return found

@@ -15,6 +15,7 @@ from abi.kernels import select
 from abi.store import Database
 from abi.store.files import MemoryFiles
 from abi.store.indexes import _asked, _choice, _file, _judge
+from abi.store.search import _nearest
 
 N, DIM = 600, 8
 
@@ -23,6 +24,7 @@ N, DIM = 600, 8
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_choice, "_LEAST", 100)
     monkeypatch.setattr(_file, "_STEP", 256)
+    monkeypatch.setattr(_nearest, "_FEW", 0)
 
 
 def points(seed: int = 0, n: int = N) -> Any:

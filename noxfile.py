@@ -25,7 +25,7 @@ PYTHONS = [
 ]
 FUZZ_TARGETS = (
     "gguf", "tokenizer", "vocab", "chat", "model", "gbnf", "schema",
-    "log", "manifest", "segment", "filter", "foreign",
+    "log", "manifest", "segment", "filter", "foreign", "documents",
 )  # fmt: skip
 
 

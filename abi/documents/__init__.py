@@ -1,0 +1,27 @@
+"""Documents: files of many formats read into text with structure and positions, and chunked.
+
+    document = read_file("guide.md")
+    for chunk in chunks(document, size=256):
+        print(chunk.line, chunk.headings, chunk.text)
+
+Plain text, Markdown, HTML, reStructuredText, source code, CSV, JSON, notebooks, EPUB and DOCX need
+nothing but the standard library; PDF needs the extra `docs`. A reader gives a document or one of
+abi's errors, whatever the bytes; it executes nothing, opens nothing else, and its time and memory
+follow the size of the file.
+"""
+
+from abi.documents._chunks import Chunk, chunks
+from abi.documents._document import Block, Document
+from abi.documents._encoding import is_text
+from abi.documents._read import formats, read, read_file
+
+__all__ = [
+    "Block",
+    "Chunk",
+    "Document",
+    "chunks",
+    "formats",
+    "is_text",
+    "read",
+    "read_file",
+]

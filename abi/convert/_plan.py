@@ -19,7 +19,7 @@ from abi.errors import InputError, UnsupportedError
 from abi.gguf import GGUFFile
 from abi.quant import TYPES, Tensor, codec
 
-__all__ = ["Planned", "QuantizeOptions", "QuantizePlan", "plan_quantize"]
+__all__ = ["Planned", "QuantizeOptions", "QuantizePlan", "plan_quantize", "plan_tensors"]
 
 _INTEGERS = ("I8", "I16", "I32", "I64")
 _NO_WEIGHTS = (*_INTEGERS, "F64", "Q8_1", "Q8_K")  # counts, and what activations are rounded to
@@ -128,10 +128,20 @@ def plan_quantize(file: GGUFFile, mix: str, options: QuantizeOptions | None = No
     >>> plan.n_bytes < plan.n_bytes_before
     True
     """
-    chooser = _Chooser(file, find_mix(mix), options or QuantizeOptions())
-    tensors = sorted(file.tensors.values(), key=order)
-    chooser.check_patterns(file.tensors)
-    planned = tuple(chooser.plan(tensor) for tensor in tensors)
+    return plan_tensors(file.metadata, file.tensors, mix, options)
+
+
+def plan_tensors(
+    metadata: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    mix: str,
+    options: QuantizeOptions | None = None,
+) -> QuantizePlan:
+    """As `plan_quantize`, of a file that need not have been written."""
+    chooser = _Chooser(metadata, tensors, find_mix(mix), options or QuantizeOptions())
+    chooser.check_patterns(tensors)
+    ordered = sorted(tensors.values(), key=order)
+    planned = tuple(chooser.plan(tensor) for tensor in ordered)
     for p in planned:
         _check(p, chooser.options.allow_requantize)
     return QuantizePlan(chooser.mix, planned)
@@ -158,20 +168,26 @@ def _check(planned: Planned, allow_requantize: bool) -> None:
 class _Chooser:
     """The rules with what they count as they go from tensor to tensor."""
 
-    def __init__(self, file: GGUFFile, mix: Mix, options: QuantizeOptions) -> None:
+    def __init__(
+        self,
+        metadata: Mapping[str, Any],
+        tensors: Collection[str],
+        mix: Mix,
+        options: QuantizeOptions,
+    ) -> None:
         self.mix, self.options = mix, options
         self._patterns = [(_compiled(text), _name(kind)) for text, kind in options.tensor_types]
         self._output = _name(options.output_type) if options.output_type else None
         self._embd = _name(options.token_embd_type) if options.token_embd_type else None
-        self._arch = str(file.metadata.get("general.architecture", ""))
-        self._n_layer = _number(file.metadata, f"{self._arch}.block_count")
-        self._n_expert = _number(file.metadata, f"{self._arch}.expert_count")
-        n_head = _number(file.metadata, f"{self._arch}.attention.head_count")
-        n_head_kv = _number(file.metadata, f"{self._arch}.attention.head_count_kv", n_head)
+        self._arch = str(metadata.get("general.architecture", ""))
+        self._n_layer = _number(metadata, f"{self._arch}.block_count")
+        self._n_expert = _number(metadata, f"{self._arch}.expert_count")
+        n_head = _number(metadata, f"{self._arch}.attention.head_count")
+        n_head_kv = _number(metadata, f"{self._arch}.attention.head_count_kv", n_head)
         self._n_gqa = n_head // n_head_kv if n_head_kv else 0
         self._is_70b = _SIZE_70B.get(self._arch) == self._n_layer
         self._is_70b &= self._arch != "llama" or n_head != n_head_kv  # else it has 65 B
-        kinds = Counter(kind_of(name) for name in file.tensors)
+        kinds = Counter(kind_of(name) for name in tensors)
         self._n_attn_v, self._tied = kinds["attn_v"], not kinds["output"]
         self._seen: Counter[str] = Counter()
 

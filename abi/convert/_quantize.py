@@ -6,7 +6,7 @@ import glob
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from abi.convert._plan import Planned, QuantizeOptions, QuantizePlan, plan_quantize
 from abi.errors import InputError
-from abi.gguf import GGUFFile, Typed, ValueType, read, write
+from abi.gguf import Typed, ValueType, read, write
 from abi.quant import TYPES, Tensor, decode, encode
 
-__all__ = ["quantize"]
+__all__ = ["Progress", "quantize", "write_plan"]
 
 _STEP = 1 << 22  # elements expanded at a time
 _SAFE = 32768  # magnitudes up to here cannot overflow a float16 scale
@@ -90,10 +90,17 @@ def quantize(
             raise InputError(f"{path}: the output is the input; name another file")
         if not force:
             raise InputError(f"{path} exists; name another file, or replace it with --force")
+    write_plan(path, plan, file.typed(), progress)
+    return plan
+
+
+def write_plan(
+    path: Path, plan: QuantizePlan, metadata: Mapping[str, Any], progress: Progress | None
+) -> None:
+    """Carry a plan out, for a file with these metadata."""
     _check_room(path, plan.n_bytes)
     meter = _Meter(plan.n_bytes_before, progress)
-    write(path, _metadata(file, plan), [_tensor(p, meter) for p in plan.tensors])
-    return plan
+    write(path, _metadata(metadata, plan), [_tensor(p, meter) for p in plan.tensors])
 
 
 def _check_room(path: Path, n_bytes: int) -> None:
@@ -128,9 +135,9 @@ class _Meter:
             self._progress(self._done, self._total)
 
 
-def _metadata(file: GGUFFile, plan: QuantizePlan) -> dict[str, Any]:
+def _metadata(metadata: Mapping[str, Any], plan: QuantizePlan) -> dict[str, Any]:
     """The source's, with what the new file is at the end, where llama.cpp puts it."""
-    kept = {key: value for key, value in file.typed().items() if key not in _SPLIT_KEYS}
+    kept = {key: value for key, value in metadata.items() if key not in _SPLIT_KEYS}
     number: Any = kept.pop("general.file_type", None)
     kept.pop("general.quantization_version", None)
     kept["general.quantization_version"] = Typed(_VERSION, ValueType.UINT32)

@@ -1,0 +1,147 @@
+"""Hugging Face models as rows of data: how their tensors and settings are called in GGUF.
+
+Names and keys are those that llama.cpp's convert_hf_to_gguf gives. A row covers what the
+configuration says about a model of that class; a setting whose value would change what is
+computed, and which no key of GGUF carries, is in `expected` and refused otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CLASSES", "SOURCES", "Key", "SourceModel"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A setting: GGUF key after `ARCH.`, kind, and the names it may have in config.json.
+
+    Without a `default` it must be there; with None it may be left out.
+    """
+
+    gguf: str
+    kind: type
+    names: tuple[str, ...]
+    default: int | float | str | None = "needed"
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """One kind of model.
+
+    Attributes
+    ----------
+    arch : str
+        `general.architecture`.
+    classes : tuple of str
+        Values of `architectures` in config.json.
+    keys : tuple of Key
+    tensors : dict of str to str
+        Names less ".weight" and ".bias", with * for the layer, to GGUF names likewise. A name
+        that ends in ? need not be there.
+    prefixes : tuple of str
+        What names may begin with, which is left off.
+    dropped : tuple of str
+        Tensors whose names begin so compute nothing of what GGUF models compute.
+    expected : dict of str to tuple
+        Settings and the values they may have; None stands for absent.
+    vocabulary : str
+        "wordpiece" or "bpe".
+    causal : bool
+    head : dict of str to str
+        Tensors of a classifier's class, by which the model ranks.
+    permuted : tuple of str
+        GGUF stems of matrices whose rows are reordered for pairs that lie side by side.
+    add_one : bool
+        One is added to the weights of norms.
+    """
+
+    arch: str
+    classes: tuple[str, ...]
+    keys: tuple[Key, ...]
+    tensors: dict[str, str]
+    prefixes: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    expected: dict[str, tuple[object, ...]] | None = None
+    vocabulary: str = "wordpiece"
+    causal: bool = False
+    head: dict[str, str] | None = None
+    permuted: tuple[str, ...] = ()
+    add_one: bool = False
+
+    @property
+    def layers(self) -> str:
+        """The setting that counts layers."""
+        return next(key.names[0] for key in self.keys if key.gguf == "block_count")
+
+
+_GELU = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh")
+
+_BERT = SourceModel(
+    "bert",
+    classes=("BertModel", "BertForMaskedLM", "BertForSequenceClassification"),
+    keys=(
+        Key("block_count", int, ("num_hidden_layers",)),
+        Key("context_length", int, ("max_position_embeddings",)),
+        Key("embedding_length", int, ("hidden_size",)),
+        Key("feed_forward_length", int, ("intermediate_size",)),
+        Key("attention.head_count", int, ("num_attention_heads",)),
+        Key("attention.layer_norm_epsilon", float, ("layer_norm_eps",), 1e-12),
+    ),
+    tensors={
+        "embeddings.word_embeddings": "token_embd",
+        "embeddings.position_embeddings": "position_embd",
+        "embeddings.token_type_embeddings?": "token_types",
+        "embeddings.LayerNorm": "token_embd_norm",
+        "encoder.layer.*.attention.self.query": "blk.*.attn_q",
+        "encoder.layer.*.attention.self.key": "blk.*.attn_k",
+        "encoder.layer.*.attention.self.value": "blk.*.attn_v",
+        "encoder.layer.*.attention.output.dense": "blk.*.attn_output",
+        "encoder.layer.*.attention.output.LayerNorm": "blk.*.attn_output_norm",
+        "encoder.layer.*.intermediate.dense": "blk.*.ffn_up",
+        "encoder.layer.*.output.dense": "blk.*.ffn_down",
+        "encoder.layer.*.output.LayerNorm": "blk.*.layer_output_norm",
+    },
+    prefixes=("bert.",),
+    dropped=("embeddings.position_ids", "pooler.", "cls."),
+    expected={
+        "hidden_act": (*_GELU, None),
+        "position_embedding_type": ("absolute", None),
+        "is_decoder": (False, None),
+        "add_cross_attention": (False, None),
+    },
+    head={"pooler.dense": "cls", "classifier": "cls.output"},
+)
+
+_DISTILBERT = SourceModel(
+    "bert",
+    classes=("DistilBertModel", "DistilBertForMaskedLM"),
+    keys=(
+        Key("block_count", int, ("n_layers",)),
+        Key("context_length", int, ("max_position_embeddings",)),
+        Key("embedding_length", int, ("dim",)),
+        Key("feed_forward_length", int, ("hidden_dim",)),
+        Key("attention.head_count", int, ("n_heads",)),
+        Key("attention.layer_norm_epsilon", float, ("layer_norm_eps",), 1e-12),
+    ),
+    tensors={
+        "embeddings.word_embeddings": "token_embd",
+        "embeddings.position_embeddings": "position_embd",
+        "embeddings.LayerNorm": "token_embd_norm",
+        "transformer.layer.*.attention.q_lin": "blk.*.attn_q",
+        "transformer.layer.*.attention.k_lin": "blk.*.attn_k",
+        "transformer.layer.*.attention.v_lin": "blk.*.attn_v",
+        "transformer.layer.*.attention.out_lin": "blk.*.attn_output",
+        "transformer.layer.*.sa_layer_norm": "blk.*.attn_output_norm",
+        "transformer.layer.*.ffn.lin1": "blk.*.ffn_up",
+        "transformer.layer.*.ffn.lin2": "blk.*.ffn_down",
+        "transformer.layer.*.output_layer_norm": "blk.*.layer_output_norm",
+    },
+    prefixes=("distilbert.",),
+    dropped=("embeddings.position_ids", "vocab_"),
+    expected={"activation": (*_GELU, None)},
+)
+
+SOURCES = (_BERT, _DISTILBERT)
+
+CLASSES: dict[str, SourceModel] = {name: row for row in SOURCES for name in row.classes}

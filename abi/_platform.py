@@ -85,6 +85,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "abi"
 
 
+def data_folder() -> Path:
+    """Where this platform keeps what a user made; it need not exist yet."""
+    home = Path(os.path.expanduser("~"))
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "abi" / "data"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "abi"
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "abi"
+
+
 def try_lock(file: IO[bytes]) -> bool:
     """Lock an open file against other processes, without waiting.
 

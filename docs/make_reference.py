@@ -50,6 +50,11 @@ ENVIRONMENT = {
         "Name of the kernel set, where neither `kernels=` nor `abi.kernels.use` names one. "
         "`auto` or unset: the first one that is usable."
     ),
+    "ABI_LIBRARY": (
+        "Folder of the library that `abi index` makes. Unset: `abi/library` in "
+        "the platform's folder for data (`~/.local/share`, `~/Library/Application Support`, "
+        "`%LOCALAPPDATA%`)."
+    ),
     "ABI_NATIVE_LIBRARY": (
         "Path of the native library to load instead of the one in the package `abi_accel`."
     ),
@@ -62,10 +67,11 @@ ENVIRONMENT = {
     ),
     "LOCALAPPDATA": (
         "Windows: the folder that holds the cache, unless `ABI_CACHE` is set, and what was typed "
-        "into `abi chat`, unless `XDG_STATE_HOME` is."
+        "into `abi chat`, unless `XDG_STATE_HOME` is; and the library, unless `ABI_LIBRARY` is."
     ),
     "NO_COLOR": "Not empty: `abi chat` shows reasoning as it shows the answer.",
     "XDG_CACHE_HOME": "Linux: the folder that holds the cache, unless `ABI_CACHE` is set.",
+    "XDG_DATA_HOME": "Linux: the folder that holds the library, unless `ABI_LIBRARY` is set.",
     "XDG_STATE_HOME": (
         "Where `abi chat` keeps what was typed, in `abi/history`. Unset: `~/.local/state`."
     ),

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import abi
 from abi.cli import (
+    _ask,
     _bench,
     _cache,
     _chat,
@@ -21,11 +22,13 @@ from abi.cli import (
     _db,
     _doctor,
     _embed,
+    _index,
     _inspect,
     _perplexity,
     _pull,
     _quantize,
     _run,
+    _search,
     _tokenize,
 )
 from abi.cli._errors import PARAMETERS, one_line, quietly, say
@@ -43,6 +46,9 @@ VERBS: dict[str, ModuleType] = {
     "perplexity": _perplexity,
     "embed": _embed,
     "bench": _bench,
+    "index": _index,
+    "search": _search,
+    "ask": _ask,
     "db": _db,
     "pull": _pull,
     "cache": _cache,

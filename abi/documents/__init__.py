@@ -13,9 +13,11 @@ follow the size of the file.
 from abi.documents._chunks import Chunk, chunks
 from abi.documents._document import Block, Document
 from abi.documents._encoding import is_text
-from abi.documents._read import formats, read, read_file
+from abi.documents._read import formats, read, read_bytes, read_file
+from abi.documents._sentences import sentences
 
 __all__ = [
+    "VERSION",
     "Block",
     "Chunk",
     "Document",
@@ -23,5 +25,9 @@ __all__ = [
     "formats",
     "is_text",
     "read",
+    "read_bytes",
     "read_file",
+    "sentences",
 ]
+
+VERSION = 1  # of what readers and chunking give; what was indexed by others is read anew

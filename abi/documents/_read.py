@@ -13,7 +13,7 @@ from importlib import import_module
 from abi.documents._document import Document
 from abi.errors import AbiError, FormatError, InputError
 
-__all__ = ["formats", "read", "read_file"]
+__all__ = ["formats", "read", "read_bytes", "read_file"]
 
 _LIMIT = 64 << 20
 
@@ -129,15 +129,19 @@ def read_file(path: str | os.PathLike[str], limit: int = _LIMIT) -> Document:
     FormatError, UnsupportedError, MissingExtraError
         As `read`.
     """
+    return read(read_bytes(path, limit), os.fspath(path))
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int = _LIMIT) -> bytes:
+    """The bytes of a file that `read_file` would read; `InputError` as there."""
     place = os.fspath(path)
     try:
-        data = _bytes(place, limit)
+        return _bytes(place, limit)
     except AbiError:
         raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{place}: cannot be read: {why}") from error
-    return read(data, place)
 
 
 def _bytes(path: str, limit: int) -> bytes:

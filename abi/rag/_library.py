@@ -1,0 +1,201 @@
+"""A library: the documents of trees, in chunks, in one collection of a database.
+
+Each file is a point without a vector and a text, which says what was read of it; each chunk is a
+point beside it. What is written of a file is one commit, so a run that was ended at any moment is
+gone on with by the next, and what it leaves is what an undisturbed run leaves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.errors import InputError
+from abi.rag._indexing import Added, Indexing
+from abi.rag._passage import Passage
+from abi.store import Collection, Database
+
+__all__ = ["Embedder", "Library"]
+
+MODES = ("hybrid", "text", "vector")
+
+_MOST_TREES = 100_000
+
+Rerank = Callable[[str, Sequence[str]], Sequence[float]]
+
+
+class Embedder(Protocol):
+    """What makes vectors of texts.
+
+    Attributes
+    ----------
+    name : str
+        What made the vectors: those of another are not compared with them.
+    dim : int
+        Numbers a vector.
+    """
+
+    name: str
+    dim: int
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """A vector of each text, `(n, dim)`. Those of questions are by `embed_query`, if it has
+        that method, which takes and gives the same.
+        """
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+
+
+class Library:
+    """Documents that are found by words and by meaning.
+
+    Parameters
+    ----------
+    db : Database
+    embedder : Embedder
+    name : str
+        Of the collection; made if it is not there and `db` can be written to.
+    language : str, optional
+        "english": words of texts and questions are brought to their stems.
+
+    Raises
+    ------
+    InputError
+        If the collection holds vectors of another embedder.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        embedder: Embedder,
+        name: str = "documents",
+        language: str | None = "english",
+    ) -> None:
+        self.embedder = embedder
+        vector = {embedder.name: embedder.dim}
+        if name in db:
+            self.collection: Collection = db[name]
+            there = list(self.collection.config.vectors)
+            if there != [embedder.name]:
+                made = ", ".join(there) or "none"
+                raise InputError(
+                    f"{db.path}: {name!r} has vectors of {made}, not of {embedder.name}: use that "
+                    "embedding, or index into another collection"
+                )
+        else:
+            self.collection = db.create_collection(name, vectors=vector, language=language)
+
+    def add(
+        self,
+        tree: str | os.PathLike[str],
+        *,
+        progress: Callable[[int, int, str], None] | None = None,
+        cancel: Callable[[], bool] = lambda: False,
+    ) -> Added:
+        """Read the documents of a folder, or one file; what did not change is passed over.
+
+        Files that are no more there leave the library. A file that cannot be read is told in
+        what is returned, and is tried again when it has changed.
+
+        Parameters
+        ----------
+        tree : path
+        progress : callable, optional
+            Takes how many files are done, how many there are, and the name of the last.
+        cancel : callable
+            Asked between files; True ends with `Cancelled`, and what was done is kept.
+
+        Raises
+        ------
+        InputError
+            If there is no such folder or file.
+        Cancelled
+            If `cancel` said so.
+        """
+        place = Path(os.path.realpath(tree))
+        if not place.exists():
+            raise InputError(f"{tree}: no such file or folder; `remove` forgets one that is gone")
+        return Indexing(self.collection, self.embedder, place, progress, cancel).run()
+
+    def remove(self, tree: str | os.PathLike[str]) -> int:
+        """Forget the documents of a tree; return how many there were."""
+        where = {"tree": tree_name(Path(os.path.realpath(tree)))}
+        n = self.collection.count({**where, "kind": "file"})
+        if n:
+            self.collection.delete(filter=where)
+        return n
+
+    def trees(self) -> dict[str, int]:
+        """The trees that were added, and how many files each has."""
+        found = self.collection.facet("tree", filter={"kind": "file"}, limit=_MOST_TREES)
+        return {str(name): count for name, count in found}
+
+    def search(
+        self,
+        question: str,
+        k: int = 10,
+        *,
+        mode: str = "hybrid",
+        rerank: Rerank | None = None,
+        candidates: int = 50,
+        filter: dict[str, Any] | None = None,
+    ) -> list[Passage]:
+        """The passages that fit a question, best first.
+
+        Parameters
+        ----------
+        question : str
+        k : int
+        mode : {"hybrid", "text", "vector"}
+            By words (BM25) and meaning, fused by reciprocal rank; by words; by meaning (cosine).
+        rerank : callable, optional
+            Scores of passages for a question, larger is better, such as a model's: the best
+            `candidates` are ordered by them.
+        candidates : int
+        filter : dict, optional
+            See `abi.store.filter`: on `tree`, `name`, `title`, `headings`.
+
+        Raises
+        ------
+        InputError
+            If the question is empty, or a value cannot be.
+        """
+        if not question.strip():
+            raise InputError("the question is empty; ask for something")
+        if mode not in MODES:
+            raise InputError(f"mode={mode!r}: expected one of {', '.join(MODES)}")
+        wanted = max(k, candidates) if rerank else k
+        asked: dict[str, Any] = {"using": self.embedder.name, "filter": filter}
+        if mode != "text":
+            asked["vector"] = query_vector(self.embedder, question)
+        if mode != "vector":
+            asked["text"] = question
+        found = [Passage.of(hit) for hit in self.collection.search(k=wanted, **asked)]
+        if rerank is None or not found:
+            return found[:k]
+        scores = np.asarray(rerank(question, [passage.text for passage in found]), np.float64)
+        order = np.argsort(-scores, kind="stable")[:k].tolist()
+        return [_scored(found[i], float(scores[i])) for i in order]
+
+
+def query_vector(embedder: Embedder, question: str) -> npt.NDArray[np.float32]:
+    """The vector of a question, `(dim,)`."""
+    embed = getattr(embedder, "embed_query", embedder.embed)
+    return np.asarray(embed([question])[0], np.float32)
+
+
+def tree_name(place: Path) -> str:
+    """A tree as its files' points have it: with a slash at its end, if it is a folder."""
+    return f"{place.as_posix().rstrip('/')}/" if place.is_dir() else f"{place.parent.as_posix()}/"
+
+
+def _scored(passage: Passage, score: float) -> Passage:
+    from dataclasses import replace
+
+    return replace(passage, score=score)

@@ -1,0 +1,206 @@
+"""Libraries: what is indexed, again, after changes, and after a run that was ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abi.errors import Cancelled, InputError
+from abi.rag import Library, _indexing
+from abi.store import Database
+from abi.store.files import MemoryFiles
+from tests.rag.words import Words
+
+PAGES = {
+    "keys.md": "# Keys\n\n## Rotate\n\nRotate a key with the command rotate.\n\n## Make\n\nOne.",
+    "tea.txt": "Boil water. Steep the leaves for three minutes.",
+    "sub/code.py": 'def brew(leaves):\n    """Brew tea of leaves."""\n    return leaves\n',
+    "sub/table.csv": "name,price\npot,12\ncup,3\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    for name, text in PAGES.items():
+        write(root, name, text)
+    return root
+
+
+def write(root: Path, name: str, text: str) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (1_600_000_000, 1_600_000_000))  # long ago
+
+
+def library(db: Database | None = None) -> Library:
+    return Library(db or Database(MemoryFiles()), Words())
+
+
+def contents(found: Library) -> list[Any]:
+    """All points, whatever order they were written in."""
+    return sorted(
+        (str(p.id), p.payload, p.text, {k: v.tolist() for k, v in (p.vectors or {}).items()})
+        for p in found.collection.points(with_vectors=True)
+    )
+
+
+def test_documents_are_found_with_their_places(tree: Path) -> None:
+    found = library()
+    added = found.add(tree)
+    assert (added.new, added.changed, added.unchanged, added.removed) == (4, 0, 0, 0)
+    assert added.skipped == []
+    for mode in ("hybrid", "text", "vector"):
+        best = found.search("how to rotate a key", mode=mode)[0]
+        assert best.path == f"{tree.as_posix()}/keys.md"
+        assert "Rotate a key" in best.text
+        assert best.title == "Keys"
+    assert best.line is not None
+    lines = PAGES["keys.md"].splitlines()
+    assert best.place == f"{best.path}:{best.line}"
+    assert lines[best.line - 1].strip("# ") in best.text or best.line <= 5
+    assert found.search("steep leaves", 1, mode="text")[0].path.endswith("tea.txt")
+    assert found.search("zebra", mode="text") == []
+    assert found.trees() == {f"{tree.as_posix()}/": 4}
+
+
+def test_a_second_run_reads_nothing(tree: Path) -> None:
+    found = library()
+    found.add(tree)
+    sequence = found.collection._engine.sequence
+    found.embedder.embedded.clear()  # type: ignore[attr-defined]
+    added = found.add(tree)
+    assert (added.new, added.unchanged, added.chunks) == (0, 4, 0)
+    assert found.embedder.embedded == []  # type: ignore[attr-defined]
+    assert found.collection._engine.sequence == sequence
+
+
+def test_changes_are_followed(tree: Path) -> None:
+    found = library()
+    found.add(tree)
+    write(tree, "tea.txt", "Coffee needs no leaves.")
+    os.utime(tree / "tea.txt", (1_600_000_001, 1_600_000_001))
+    (tree / "sub" / "code.py").unlink()
+    write(tree, "new.md", "# New\n\nBrand new.")
+    os.utime(tree / "keys.md", (1_600_000_009, 1_600_000_009))  # touched, and the same
+    added = found.add(tree)
+    assert (added.new, added.changed, added.unchanged, added.removed) == (1, 1, 2, 1)
+    fresh = library()
+    fresh.add(tree)
+    assert contents(found) == contents(fresh)
+    assert found.search("steep", mode="text") == []
+
+
+def test_what_becomes_shorter_leaves_nothing_behind(tree: Path) -> None:
+    found = library()
+    write(tree, "long.md", "\n\n".join(f"## Part {i}\n\n{'word ' * 200}" for i in range(9)))
+    found.add(tree)
+    write(tree, "long.md", "# Short\n\nNow.")
+    os.utime(tree / "long.md", (1_600_000_001, 1_600_000_001))
+    found.add(tree)
+    fresh = library()
+    fresh.add(tree)
+    assert contents(found) == contents(fresh)
+
+
+def test_a_file_that_was_just_written_is_looked_at_again(tree: Path) -> None:
+    found = library()
+    (tree / "now.txt").write_text("first")
+    found.add(tree)
+    before = (tree / "now.txt").stat()
+    (tree / "now.txt").write_text("again")  # as long, and at once
+    os.utime(tree / "now.txt", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert found.add(tree).changed == 1
+    assert found.search("again", 1, mode="text")[0].text == "again"
+
+
+def test_a_file_that_cannot_be_read_is_told_and_the_rest_is_there(tree: Path) -> None:
+    (tree / "bad.md").write_bytes(b"\0\1\2\3" * 100)
+    found = library()
+    added = found.add(tree)
+    ((name, reason),) = added.skipped
+    assert name == "bad.md"
+    assert "binary" in reason
+    assert added.new == 5
+    os.utime(tree / "bad.md", (1_600_000_000, 1_600_000_000))
+    found.add(tree)
+    assert found.add(tree).skipped == [(name, reason)]  # without reading it
+    write(tree, "bad.md", "good now")
+    assert found.add(tree).changed == 1
+    assert found.search("good", 1, mode="text")[0].path.endswith("bad.md")
+
+
+def test_several_trees_and_files(tree: Path, tmp_path: Path) -> None:
+    found = library()
+    write(tmp_path / "other", "keys.md", "Other keys.")
+    found.add(tree)
+    found.add(tmp_path / "other")
+    found.add(tmp_path / "other" / "keys.md")
+    assert found.trees() == {f"{tree.as_posix()}/": 4, f"{(tmp_path / 'other').as_posix()}/": 1}
+    only = found.search("keys", filter={"tree": f"{(tmp_path / 'other').as_posix()}/"})
+    assert {passage.text for passage in only} == {"Other keys."}
+    assert found.remove(tree) == 4
+    assert found.remove(tree) == 0
+    assert {passage.text for passage in found.search("keys")} == {"Other keys."}
+    with pytest.raises(InputError, match="no such file or folder; `remove` forgets one"):
+        found.add(tmp_path / "nowhere")
+
+
+def test_another_embedding_is_not_mixed_in(tree: Path) -> None:
+    db = Database(MemoryFiles())
+    library(db).add(tree)
+    other = Words()
+    other.name = "others"
+    with pytest.raises(InputError, match="'documents' has vectors of words, not of others"):
+        Library(db, other)
+
+
+def test_a_cancelled_run_is_gone_on_with(tree: Path) -> None:
+    found = library()
+    asked = iter([False, False, True])
+    with pytest.raises(Cancelled, match="2 of 4 files are done"):
+        found.add(tree, cancel=lambda: next(asked))
+    added = found.add(tree)
+    assert (added.new, added.unchanged) == (2, 2)
+    fresh = library()
+    fresh.add(tree)
+    assert contents(found) == contents(fresh)
+
+
+def test_reranking_decides_the_order(tree: Path) -> None:
+    found = library()
+    found.add(tree)
+    seen: list[str] = []
+
+    def rerank(question: str, texts: Any) -> list[float]:
+        seen.extend(texts)
+        return [float("pot" in text) for text in texts]
+
+    best = found.search("price of a pot of tea", 2, rerank=rerank)
+    assert "pot" in best[0].text
+    assert best[0].score == 1.0
+    assert len(seen) > 2
+
+
+def test_questions_that_cannot_be_are_refused(tree: Path) -> None:
+    found = library()
+    with pytest.raises(InputError, match="the question is empty"):
+        found.search("  ")
+    with pytest.raises(InputError, match="mode='best': expected one of hybrid, text, vector"):
+        found.search("a", mode="best")
+
+
+def test_batches_are_as_one(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = library()
+    whole.add(tree)
+    monkeypatch.setattr(_indexing, "_BATCH", 1)
+    one_by_one = library()
+    one_by_one.add(tree)
+    assert contents(one_by_one) == contents(whole)
+    assert one_by_one.collection._engine.sequence > whole.collection._engine.sequence
+    assert time.time() > 0

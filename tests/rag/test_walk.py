@@ -1,0 +1,68 @@
+"""Trees: what is found, what is left out, and links that lead in circles."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from abi.rag._walk import walk
+
+
+def tree(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("text")
+
+
+def found(root: Path, problems: list[tuple[str, str]] | None = None) -> list[str]:
+    told: list[tuple[str, str]] = [] if problems is None else problems
+    return [file.name for file in walk(root, {".md", ".txt"}, lambda n, r: told.append((n, r)))]
+
+
+def test_files_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    tree(tmp_path, "b.md", "a/z.txt", "a/B.MD", "c.exe", "a.txt")
+    assert found(tmp_path) == ["a/B.MD", "a/z.txt", "a.txt", "b.md"]
+    (file,) = (f for f in walk(tmp_path, {".md"}, print) if f.name == "b.md")
+    assert (file.path, file.size) == (tmp_path / "b.md", 4)
+    assert file.mtime == (tmp_path / "b.md").stat().st_mtime_ns
+
+
+def test_what_nobody_wants_is_left_out(tmp_path: Path) -> None:
+    tree(
+        tmp_path, "a.md", ".git/b.md", ".hidden.md", "node_modules/c.md", "env/pyvenv.cfg",
+        "env/lib/d.md", "x/__pycache__/e.md", "out/f.md", "x/skip.md", "x/keep.md",
+    )  # fmt: skip
+    (tmp_path / ".gitignore").write_text("/out\n")
+    (tmp_path / "x" / ".abiignore").write_text("skip.*\n")
+    assert found(tmp_path) == ["a.md", "x/keep.md"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_are_followed_once(tmp_path: Path) -> None:
+    tree(tmp_path / "in", "a.md", "sub/b.md")
+    tree(tmp_path / "out", "c.md")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "sub" / "up").symlink_to("..")
+    (tmp_path / "in" / "other").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "zz").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "self.md").symlink_to("self.md")
+    (tmp_path / "in" / "gone.md").symlink_to("nowhere")
+    problems: list[tuple[str, str]] = []
+    assert found(tmp_path / "in", problems) == ["a.md", "other/c.md", "sub/b.md"]
+    assert {name for name, _ in problems} <= {"self.md", "gone.md"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes there")
+def test_pipes_are_no_documents(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.md")
+    tree(tmp_path, "b.md")
+    assert found(tmp_path) == ["b.md"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    problems: list[tuple[str, str]] = []
+    assert found(tmp_path / "nowhere", problems) == []
+    assert problems == [(".", "No such file or directory")]

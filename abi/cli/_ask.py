@@ -18,6 +18,9 @@ from abi.cli._library import add_library, add_search, find, loaded, opened, refe
 if TYPE_CHECKING:
     from abi.rag import Library, Passage
 
+# Of models that only continue texts.
+_PLAIN = "{% for message in messages %}{{ message.content }}\n\n{% endfor %}Answer:"
+
 PARAMETERS = {"k": "-k", "mode": "--mode", "max_tokens": "--max-tokens", "n_ctx": "--ctx"}
 
 
@@ -88,7 +91,10 @@ def _written(
     )
     pieces = []
     style = Style.of(sys.stdout)
-    answer: Any = model.chat(messages, stream=True, max_tokens=args.max_tokens)
+    template = None if "tokenizer.chat_template" in model.metadata else _PLAIN
+    answer: Any = model.chat(
+        messages, stream=True, max_tokens=args.max_tokens, temperature=0.0, template=template
+    )
     for piece in answer:
         pieces.append(str(piece))
         if not args.json:

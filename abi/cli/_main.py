@@ -20,6 +20,7 @@ from abi.cli import (
     _chat,
     _convert,
     _db,
+    _demo,
     _doctor,
     _embed,
     _index,
@@ -37,6 +38,7 @@ from abi.errors import AbiError, InputError
 __all__ = ["VERBS", "make_parser", "run"]
 
 VERBS: dict[str, ModuleType] = {
+    "demo": _demo,
     "run": _run,
     "chat": _chat,
     "tokenize": _tokenize,

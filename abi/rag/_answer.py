@@ -8,6 +8,7 @@ are as good. A second sentence is worth only what the ones before it did not say
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ _HEADED = 0.3  # what a word in the heading above is worth
 _FURTHER = 0.35  # of what the first sentence is worth, below which no further one is given
 _SAID = 0.4  # what a word is still worth once a sentence has it
 _LONGEST = 400  # characters of a quote
+_SHORTEST = 12  # letters and digits of one
+_PLENTY = 30  # terms beyond which a sentence says what it says less clearly
+_LINES = re.compile(r"^(?:[-*\u2022] |\d+[.)] |.* \| | {2,}\S)", re.M)
 _COMMON = frozenset(
     analyse(
         "a an and are as at be by can could do does for from had has have how i if in is it its "
@@ -103,7 +107,10 @@ class _Sentences:
 
     def __init__(self, question: str, passages: Sequence[Passage], embedder: Embedder) -> None:
         self.all = [
-            (i, text) for i, passage in enumerate(passages) for text in _candidates(passage.text)
+            (i, text)
+            for i, passage in enumerate(passages)
+            for text in _candidates(passage.text)
+            if text not in passage.headings
         ]
         wanted = dict.fromkeys(t for t in analyse(question, "english") if t not in _COMMON)
         self._terms = [set(analyse(text, "english")) for _, text in self.all]
@@ -141,17 +148,22 @@ class _Sentences:
         """Share of the question's words that a sentence has, a heading's counting for less."""
         words = sum(self._left[t] for t in self._left if t in self._terms[j])
         only_headed = self._headed[j] - self._terms[j]
-        return (words + _HEADED * sum(self._left.get(t, 0) for t in only_headed)) / self._total
+        words += _HEADED * sum(self._left.get(t, 0) for t in only_headed)
+        return words / self._total / (1 + max(0, len(self._terms[j]) - _PLENTY) / _PLENTY)
 
 
 def _candidates(text: str) -> list[str]:
+    """What may be quoted: sentences, and the lines of lists, tables and code."""
     found = []
-    for start, end in sentences(text):
-        plain = " ".join(text[start:end].split())
-        if len(plain) > _LONGEST:
-            plain = plain[:_LONGEST].rsplit(" ", 1)[0] + " ..."
-        if sum(c.isalnum() for c in plain) >= 8:
-            found.append(plain)
+    for part in text.split("\n\n"):
+        by_line = len(_LINES.findall(part)) > 0
+        spans = sentences(part)
+        for piece in part.split("\n") if by_line else [part[a:b] for a, b in spans]:
+            plain = " ".join(piece.split()).removeprefix("- ")
+            if len(plain) > _LONGEST:
+                plain = plain[:_LONGEST].rsplit(" ", 1)[0] + " ..."
+            if sum(c.isalnum() for c in plain) >= _SHORTEST:
+                found.append(plain)
     return found
 
 

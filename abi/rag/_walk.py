@@ -54,50 +54,55 @@ def walk(
     problem : callable
         Takes the name and the reason of what cannot be read.
     """
-    yield from _folder(root, "", Ignore(), endings, problem, set())
+    yield from _Walk(endings, problem).folder(root, "", Ignore())
 
 
-def _folder(
-    folder: Path,
-    base: str,
-    ignore: Ignore,
-    endings: Collection[str],
-    problem: Callable[[str, str], None],
-    seen: set[tuple[int, int]],
-) -> Iterator[TreeFile]:
-    try:
-        here = os.stat(folder)
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        problem(base or ".", error.strerror or str(error))
-        return
-    if (here.st_dev, here.st_ino) in seen and here.st_ino:
-        return  # a link to a folder that was walked already
-    seen.add((here.st_dev, here.st_ino))
-    names = {entry.name for entry in found}
-    if "pyvenv.cfg" in names or base.count("/") >= _MAX_DEPTH:
-        return
-    for name in IGNORE_FILES:
-        if name in names:
-            ignore = ignore.within(base, _lines(folder / name))
-    for entry in found:
-        name = f"{base}{entry.name}"
-        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
-            continue
+class _Walk:
+    """A walk over a tree."""
+
+    def __init__(self, endings: Collection[str], problem: Callable[[str, str], None]) -> None:
+        self._endings, self._problem = endings, problem
+        self._seen: set[tuple[int, int]] = set()
+
+    def folder(self, folder: Path, base: str, ignore: Ignore) -> Iterator[TreeFile]:
+        """The files in a folder, whose names begin with `base`."""
+        entries = self._entries(folder, base)
+        names = {entry.name for entry in entries}
+        if "pyvenv.cfg" in names or base.count("/") >= _MAX_DEPTH:
+            return
+        for name in IGNORE_FILES:
+            if name in names:
+                ignore = ignore.within(base, _lines(folder / name))
+        for entry in entries:
+            if not entry.name.startswith(".") and entry.name not in _LEFT_OUT:
+                try:
+                    yield from self._entry(entry, f"{base}{entry.name}", ignore)
+                except OSError as error:
+                    self._problem(f"{base}{entry.name}", error.strerror or str(error))
+
+    def _entries(self, folder: Path, base: str) -> list[os.DirEntry[str]]:
+        """What is in a folder, by name; nothing of one that was walked already, through a link."""
         try:
-            is_folder = entry.is_dir()
-            if ignore.ignores(name, is_folder):
-                continue
-            if is_folder:
-                inner = folder / entry.name
-                yield from _folder(inner, f"{name}/", ignore, endings, problem, seen)
-            elif os.path.splitext(entry.name)[1].lower() in endings:
-                status = entry.stat()
-                if stat.S_ISREG(status.st_mode):
-                    yield TreeFile(folder / entry.name, name, status.st_size, status.st_mtime_ns)
+            here = os.stat(folder)
+            if (here.st_dev, here.st_ino) in self._seen and here.st_ino:
+                return []
+            self._seen.add((here.st_dev, here.st_ino))
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            problem(name, error.strerror or str(error))
+            self._problem(base or ".", error.strerror or str(error))
+            return []
+
+    def _entry(self, entry: os.DirEntry[str], name: str, ignore: Ignore) -> Iterator[TreeFile]:
+        is_folder = entry.is_dir()
+        if ignore.ignores(name, is_folder):
+            return
+        if is_folder:
+            yield from self.folder(Path(entry.path), f"{name}/", ignore)
+        elif os.path.splitext(entry.name)[1].lower() in self._endings:
+            status = entry.stat()
+            if stat.S_ISREG(status.st_mode):
+                yield TreeFile(Path(entry.path), name, status.st_size, status.st_mtime_ns)
 
 
 def _lines(path: Path) -> list[str]:

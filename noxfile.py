@@ -53,6 +53,7 @@ def core(session: nox.Session) -> None:
     session.log(f"wheel {size} bytes; brings {', '.join(brought)}")
     assert brought == ["abi-framework", "jinja2", "markupsafe", "numpy", "tqdm"], brought
     with tempfile.TemporaryDirectory() as elsewhere, session.chdir(elsewhere):
+        session.run("abi", "demo")
         session.run("abi", "run", "-n", "40", "--temp", "0")
         session.run("abi", "doctor")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from abi.documents import VERSION as READERS
 from abi.documents import Document, chunks, formats, read, read_bytes
+from abi.embedding import StaticEmbedding
 from abi.errors import AbiError, Cancelled
 from abi.rag._walk import TreeFile, walk
 from abi.store import Collection
@@ -94,6 +95,8 @@ class Indexing:
         self._progress, self._cancel = progress, cancel
         root = place if place.is_dir() else place.parent
         self._tree = f"{root.as_posix().rstrip('/')}/"
+        # A table takes texts of any length: its tokens need not be counted exactly.
+        self._count = None if isinstance(embedder, StaticEmbedding) else embedder.count
         self._made = f"{READERS} {SIZE} {OVERLAP} {embedder.name}"
         self._pending = _Pending()
         self._added = Added()
@@ -170,7 +173,7 @@ class Indexing:
         """Let a file's point and its chunks take the place of the `old` that there were."""
         key = self._key(record["name"])
         title = None if document is None else document.title
-        found = [] if document is None else chunks(document, SIZE, OVERLAP, self._embedder.count)
+        found = [] if document is None else chunks(document, SIZE, OVERLAP, self._count)
         for i, chunk in enumerate(found):
             payload: dict[str, Any] = {
                 "kind": "chunk", "tree": self._tree, "name": record["name"], "title": title,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import time
 import warnings
@@ -58,8 +59,10 @@ def work(folder: Path, round_: int, out: int) -> None:
         os.write(out, b".")
 
 
-def acknowledged(folder: Path, round_: int, seconds: float) -> int:
-    """Run a process for a while; return how many operations it told of."""
+def acknowledged(folder: Path, round_: int, seconds: float, opened: bool) -> int:
+    """Run a process for a while, `opened`: from when it has opened the database; return how many
+    operations it told of.
+    """
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
@@ -71,6 +74,8 @@ def acknowledged(folder: Path, round_: int, seconds: float) -> int:
         finally:
             os._exit(1)
     os.close(write)
+    if opened:
+        select.select([read], [], [], 30)
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
@@ -82,7 +87,8 @@ def acknowledged(folder: Path, round_: int, seconds: float) -> int:
 def test_what_a_killed_process_acknowledged_is_there(tmp_path: Path) -> None:
     source, model, operations = random.Random(3), Model(), 0
     for round_ in range(KILLS):
-        told = acknowledged(tmp_path, round_, source.uniform(0.005, 0.15))
+        seconds, opened = source.uniform(0.005, 0.15), source.random() < 0.7
+        told = acknowledged(tmp_path, round_, seconds, opened)
         for i in range(told - 1):
             step((1, round_, i))(None, model)  # type: ignore[arg-type]
         further = model.copy()
@@ -94,7 +100,7 @@ def test_what_a_killed_process_acknowledged_is_there(tmp_path: Path) -> None:
         model = the_one_that_holds(db, [model, further])
         leave(db)
         operations += max(0, told - 1)
-    assert operations > 3 * KILLS
+    assert operations > KILLS  # however busy the machine
 
 
 def leave(db: Database) -> None:

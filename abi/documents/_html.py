@@ -74,7 +74,7 @@ class _Builder:
         self.skip = 0  # how many were open with the first that is left out
         self.lines: list[tuple[int, list[str]]] = []  # of the text that is being read
         self.group: list[Line] = []  # of the list, table or quote that is being read
-        self.cells: list[str] = []
+        self.cells: list[list[str]] = []
         self.row = 0  # where the cells of a row began
         self.numbers: list[int] = []  # of the items of each open list; -1 has no numbers
         self.item = "  "  # what marks the item that begins
@@ -122,7 +122,9 @@ class _Builder:
             self.blocks.add(block(lines, "heading", level))
         elif self.count["table"]:
             self.row = self.row or lines[0][0]
-            self.cells.append(" ".join(text.strip() for _, text in lines))
+            if not self.cells:
+                self.cells.append([])
+            self.cells[-1] += [text.strip() for _, text in lines]
         elif self.numbers:
             self.group += self.item_lines(lines)
         elif self.count["blockquote"]:
@@ -140,7 +142,8 @@ class _Builder:
     def end_row(self) -> None:
         cells, self.cells = self.cells, []
         if cells:
-            self.group.append((self.row, " | ".join(cells)))
+            row = " | ".join(" ".join(parts) for parts in cells)
+            self.group.append((self.row, row if row.strip(" |") else ""))
         self.row = 0
 
     def emit(self) -> None:
@@ -175,6 +178,8 @@ class _Builder:
             self.end(level)
         elif name == "tr":
             self.end_row()
+        elif name in ("td", "th") and self.count["table"] == 1:
+            self.cells.append([])
         elif self.is_outer(name):
             self.emit()
         elif name == "li" and self.numbers:
@@ -203,7 +208,7 @@ class _Builder:
     def end(self, name: str) -> None:
         if name in _ENDING and not self.skip:
             self.flush()
-            if name == "tr":
+            if name in ("tr", "caption"):
                 self.end_row()
         if not self.count.get(name):
             return

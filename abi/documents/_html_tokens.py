@@ -89,8 +89,8 @@ class _Scanner:
         if following == "?":
             return self.end_of(">", at + 2), None
         match = _NAME.match(text, at)
-        if not match:
-            return None, None
+        if not match:  # "</ x>" is a comment
+            return (self.end_of(">", at + 2), None) if following == "/" else (None, None)
         end = _end_of_tag(text, match.end())
         inside = text[match.end() : end - 1]
         if following == "/":

@@ -162,11 +162,11 @@ class _Parser:
         while end < len(self.lines):
             text = self.lines[end][1]
             marked = _QUOTE.match(text)
-            if not marked and (not lazy or not text.strip() or interrupts(text)):
+            if not marked and (not lazy or not text.strip() or interrupts(text, True)):
                 break
             lazy = bool(text[marked.end() :].strip()) if marked else True
             end += 1
-        taken = [(number, _QUOTE.sub("", text, count=1)) for number, text in self.take(end)]
+        taken = [(number, _unquoted(text)) for number, text in self.take(end)]
         self.blocks.add(block(self.nested(taken), "quote"))
         return True
 
@@ -188,7 +188,7 @@ class _Parser:
                 continue
             inside = indent_of(text) >= width
             fence = None if fence and not inside else fence
-            if not inside and not same_list(marker, text) and (blank or interrupts(text)):
+            if not inside and not same_list(marker, text) and (blank or interrupts(text, True)):
                 break
             if fence:
                 fence = None if closes_fence(fence, text.strip()) else fence
@@ -259,3 +259,8 @@ class _Parser:
     def row(self, number: int, text: str) -> Line:
         reduced = (plain(cell, self.labels).strip() for cell in cells(text))
         return number, " | ".join(reduced)
+
+
+def _unquoted(text: str) -> str:
+    marked = _QUOTE.match(text)
+    return text[marked.end() :] if marked else text

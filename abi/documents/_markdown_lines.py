@@ -89,8 +89,8 @@ def same_list(marker: str, text: str) -> bool:
     return match is not None and match[2][-1] == marker[-1]
 
 
-def interrupts(text: str) -> bool:
-    """Whether a line ends a paragraph before it, or a list that it is not in."""
+def interrupts(text: str, lazy: bool = False) -> bool:
+    """Whether a line ends a paragraph before it, or a list or quote that lazily goes on."""
     if indent_of(text) >= 4:
         return False
     bare = text.strip()
@@ -100,7 +100,7 @@ def interrupts(text: str) -> bool:
         or heading_of(text)
         or (bare[:1] in "*-_" and is_rule(bare))
         or bare.startswith(">")
-        or (item and item[3] and item[2] in ("-", "+", "*", "1.", "1)"))
+        or (item and (lazy or (item[3] and item[2] in ("-", "+", "*", "1.", "1)"))))
         or starts_html(text, True)
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from abi.documents._document import Block
-from abi.documents._sentences import Span, items, lines, sentences
+from abi.documents._sentences import Span, after_spaces, before_spaces, items, lines, sentences
 
 __all__ = ["Count", "Piece", "estimate", "parts", "pieces"]
 
@@ -113,6 +113,7 @@ def _fits(text: str, start: int, end: int, room: int, count: Count) -> int | Non
 def _cut(text: str, at: int, end: int, room: int, count: Count) -> Iterator[tuple[int, int, int]]:
     """Divide at spaces where there are any: as long parts as a guess of their length hits."""
     width = room * 4
+    at = after_spaces(text, at, end)
     while at < end:
         stop = _boundary(text, at, min(end, at + width), end)
         cost = count(text[at:stop])
@@ -120,12 +121,10 @@ def _cut(text: str, at: int, end: int, room: int, count: Count) -> Iterator[tupl
             width = max(1, min(stop - at - 1, (stop - at) * room * 9 // (cost * 10)))
             stop = _boundary(text, at, at + width, end)
             cost = count(text[at:stop])
-        yield at, stop, cost
+        yield at, before_spaces(text, at, stop), cost
         if cost * 10 < room * 8:
             width = min(width * 5 // 4 + 1, room * _LONGEST)
-        at = stop
-        while at < end and text[at].isspace():
-            at += 1
+        at = after_spaces(text, stop, end)
 
 
 def _boundary(text: str, at: int, stop: int, end: int) -> int:

@@ -44,7 +44,7 @@ _READERS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 _BY_ENDING = {ending: reader for reader, (_, endings) in _READERS.items() for ending in endings}
-_ZIPPED = ((b"application/epub+zip", "epub"), (b"word/document.xml", "docx"))
+_ZIPPED = ((b"META-INF/container.xml", "epub"), (b"word/document.xml", "docx"))
 
 
 def formats() -> Mapping[str, tuple[str, ...]]:
@@ -106,7 +106,7 @@ def _by_content(data: bytes) -> str:
     if data[:1024].lstrip().startswith(b"%PDF-"):
         return "pdf"
     if data.startswith(b"PK\x03\x04"):
-        found = [reader for mark, reader in _ZIPPED if mark in data[:256] or mark in data[-65536:]]
+        found = [reader for mark, reader in _ZIPPED if mark in data]
         return found[0] if found else "text"
     head = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return "html" if head.startswith((b"<!doctype html", b"<html")) else "text"

@@ -15,6 +15,7 @@ _MARKUP = re.compile(
     rf"|\*\*(?P<strong>(?=\S)[^*]{{0,9998}}\S)\*\*{_AFTER}"
     rf"|\*(?P<emphasis>(?=[^\s*])[^*]{{0,9998}}[^\s*])\*{_AFTER}|\*(?P<letter>[^\s*])\*{_AFTER}"
     rf"|\|(?P<named>(?=[^\s|])[^|]{{0,998}}[^\s|])\|_{{0,2}}{_AFTER}"
+    rf"|(?P<note>\[[#*\w.-]{{1,99}}\])_{_AFTER}"
     rf"|(?P<reference>[A-Za-z0-9][\w.+-]{{0,199}}?)__?{_AFTER})",
     re.S | re.M,
 )

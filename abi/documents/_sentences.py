@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["Span", "items", "lines", "sentences"]
+__all__ = ["Span", "after_spaces", "before_spaces", "items", "lines", "sentences"]
 
 Span = tuple[int, int]
 
 _ABBREVIATIONS = frozenset(
     str.split(
         "mr mrs ms dr prof sr jr st messrs mme mlle rev hon gen col capt lt sgt gov pres e.g i.e "
-        "cf vs viz al fig figs eq eqs sec ch vol vols no nos pp p ed eds approx ca inc ltd co corp "
-        "dept est z.b bzw bspw nr ggf u.a d.h usw hr fr abb p.ex tel art resp jan feb mar apr jun "
+        "cf vs viz al ed eds approx ca inc ltd co corp "
+        "dept est z.b bzw bspw nr ggf u.a d.h usw hr fr abb p.ex tel resp jan feb mar apr jun "
         "jul aug sep sept oct nov dec т.е т.д т.п г гг стр рис см им ул"
     )
 )
+_NUMBERED = frozenset(str.split("fig figs eq eqs sec ch vol vols no nos pp p art nr"))
 _END = re.compile(
     r"(?<![.!?…])[.!?…]{1,20}['\")\]’”»]{0,4}(?=\s)"
     r"|[。！？｡]{1,20}[」』）”’]{0,4}"
@@ -37,13 +38,13 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Spa
     ['Dr. Wu paid $3.50.', 'Why?', '好。', '是！']
     """
     end = len(text) if end is None else end
-    at = _after_spaces(text, start, end)
+    at = after_spaces(text, start, end)
     for match in _END.finditer(text, start, end):
         if match.start() > at and _ends(text, at, match):
-            yield at, _before_spaces(text, at, match.end())
-            at = _after_spaces(text, match.end(), end)
+            yield at, before_spaces(text, at, match.end())
+            at = after_spaces(text, match.end(), end)
     if at < end:
-        yield at, _before_spaces(text, at, end)
+        yield at, before_spaces(text, at, end)
 
 
 def lines(text: str, start: int, end: int) -> Iterator[Span]:
@@ -78,16 +79,18 @@ def _ends(text: str, start: int, match: re.Match[str]) -> bool:
     word = words[-1].lstrip("([\"'“‘«") if words else ""
     initial = len(word) == 1 and word.isalpha() and word != "I" and word.isupper()
     numbers = len(words) == 1 and word.isdigit() and match.start() - start <= 4
+    if following and following[1].isdigit() and word.lower() in _NUMBERED:
+        return False
     return not (initial or numbers or word.lower() in _ABBREVIATIONS)
 
 
-def _after_spaces(text: str, at: int, end: int) -> int:
+def after_spaces(text: str, at: int, end: int) -> int:
     while at < end and text[at].isspace():
         at += 1
     return at
 
 
-def _before_spaces(text: str, start: int, end: int) -> int:
+def before_spaces(text: str, start: int, end: int) -> int:
     while end > start and text[end - 1].isspace():
         end -= 1
     return end

@@ -121,8 +121,9 @@ PIECES = [
 def test_the_text_is_what_html5lib_finds(seed: int) -> None:
     page = "<body>" + "".join(random.Random(seed).choices(PIECES, k=12))
     tree = html5lib.parse(page, namespaceHTMLElements=False)
-    for script in tree.iter("script"):
-        script.text = ""
+    for one in tree.iter():
+        if one.tag == "script" or not isinstance(one.tag, str):  # comments
+            one.text = ""
     wanted = "".join(tree.itertext())
     found = "".join(unescape(one.text) for one in tokens(page) if one.kind == "text")
     assert "".join(found.split()) == "".join(wanted.split())

@@ -73,7 +73,10 @@ def test_tables_are_rows_of_cells() -> None:
 
 
 def test_html_is_reduced_to_its_text() -> None:
-    text = '<div align="center">\n<b>Hi</b> there\n</div>\n\n<!-- no\n\nno -->\n<script>\n\nx\n</script>\nend <br> x\n'
+    text = (
+        '<div align="center">\n<b>Hi</b> there\n</div>\n\n<!-- no\n\nno -->\n'
+        "<script>\n\nx\n</script>\nend <br> x\n"
+    )
     assert shown(text, "a.md") == [
         ("paragraph", 0, 2, "Hi there"),
         ("paragraph", 0, 12, "end   x"),

@@ -13,7 +13,7 @@ from .show import shown
 
 
 def test_sections_have_the_level_of_their_adornment() -> None:
-    text = "=====\nTitle\n=====\n\nA\n=\n\nB\n~\n\nC\n=\n\nD\n^^^\n\ntext\n\n----\n\nmore\n"
+    text = "=====\nTitle\n=====\n\nA\n=\n\nB\n~\n\nC\n=\n\nD\n~~~\n\ntext\n\n----\n\nmore\n"
     assert shown(text, "a.rst") == [
         ("heading", 1, 2, "Title"),
         ("heading", 2, 5, "A"),

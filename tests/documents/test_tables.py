@@ -91,7 +91,7 @@ def test_cells_of_a_notebook() -> None:
             {"cell_type": "code", "source": "x = 1\n\ny", "outputs": [{"text": "no"}]},
             {"cell_type": "raw", "source": "raw"},
             "junk",
-            {"cell_type": "code", "source": 7},
+            {"cell_type": "code", "source": {"a": 1}},
         ],
     }
     data = json.dumps(notebook).encode()

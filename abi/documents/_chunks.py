@@ -209,7 +209,7 @@ class _Packer:
             if piece.is_heading or piece.path != path:
                 return found[::-1]
             for part in reversed(parts(piece, self.measure)):
-                if part.cost > left:
+                if part.cost > left or not left:
                     return found[::-1]
                 left -= part.cost
                 found.append(part._replace(repeated=True))

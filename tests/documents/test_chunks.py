@@ -78,6 +78,13 @@ def test_overlap_is_whole_sentences() -> None:
     ]
 
 
+def test_what_counts_nothing_is_not_repeated_without_overlap() -> None:
+    page = document(
+        Block("a b", "paragraph"), Block("\x04", "paragraph"), Block("c d", "paragraph")
+    )
+    assert [bare(one.text) for one in chunks(page, 3, 0)] == ["ab\x04", "cd"]
+
+
 def test_long_code_is_divided_by_lines() -> None:
     page = document(Block("if a:\n    b = 1\n\n    c = 2\n    d = 3", "code", line=3))
     assert [(one.line, one.end_line, one.text) for one in chunks(page, 6, 0, words)] == [

@@ -39,11 +39,11 @@ def test_hostile_input_takes_linear_time(ending: str, piece: str) -> None:
     assert time.monotonic() - start < 15
 
 
-def test_five_megabytes_take_seconds() -> None:
+def test_megabytes_take_seconds() -> None:
     page = (
         "# Part\n\nSome *words* of [a text](http://x). They go on, as `words` do.\n\n- a\n- b\n\n"
     )
     start = time.monotonic()
-    found = chunks(read((page * (5_000_000 // len(page))).encode(), "a.md"))
-    assert len(found) > 50_000
-    assert time.monotonic() - start < 60
+    found = chunks(read((page * (2_000_000 // len(page))).encode(), "a.md"))
+    assert len(found) > 20_000
+    assert time.monotonic() - start < 30

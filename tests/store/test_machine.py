@@ -165,7 +165,7 @@ class PartitionedMachine(IndexedMachine):
     index = "ivf"
 
 
-EXAMPLES = int(os.environ.get("ABI_TEST_MACHINES", "100"))
+EXAMPLES = int(os.environ.get("ABI_TEST_MACHINES", "40"))
 SETTINGS = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None, derandomize=True)
 
 TestStore = StoreMachine.TestCase

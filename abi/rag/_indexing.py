@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from abi.documents import VERSION as READERS
 from abi.documents import Document, chunks, formats, read, read_bytes
 from abi.embedding import StaticEmbedding
-from abi.errors import AbiError, Cancelled
+from abi.errors import AbiError, Cancelled, MissingExtraError
 from abi.rag._walk import TreeFile, walk
 from abi.store import Collection
 
@@ -162,6 +162,9 @@ class Indexing:
                 return
             document = read(data, file.name)
         except (AbiError, OSError) as error:
+            if isinstance(error, MissingExtraError):  # which may be there the next time
+                record["mtime"] = -1
+                record.pop("hash", None)
             record["error"] = getattr(error, "strerror", None) or str(error)
             document = None
             self._skip(file.name, record["error"])

@@ -94,6 +94,9 @@ class _Walk:
             return []
 
     def _entry(self, entry: os.DirEntry[str], name: str, ignore: Ignore) -> Iterator[TreeFile]:
+        if not _is_text(name):
+            self._problem(ascii(name), "its name is no text")
+            return
         is_folder = entry.is_dir()
         if ignore.ignores(name, is_folder):
             return
@@ -103,6 +106,13 @@ class _Walk:
             status = entry.stat()
             if stat.S_ISREG(status.st_mode):
                 yield TreeFile(Path(entry.path), name, status.st_size, status.st_mtime_ns)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:  # of bytes that are no UTF-8
+        return False
 
 
 def _lines(path: Path) -> list[str]:

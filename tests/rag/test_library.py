@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from abi.errors import Cancelled, InputError
+from abi.errors import Cancelled, InputError, MissingExtraError
 from abi.rag import Library, _indexing
 from abi.store import Database
 from abi.store.files import MemoryFiles
@@ -133,6 +133,22 @@ def test_a_file_that_cannot_be_read_is_told_and_the_rest_is_there(tree: Path) ->
     write(tree, "bad.md", "good now")
     assert found.add(tree).changed == 1
     assert found.search("good", 1, mode="text")[0].path.endswith("bad.md")
+
+
+def test_what_lacked_a_package_is_tried_again(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = library()
+
+    def lacks(data: bytes, name: str) -> Any:
+        raise MissingExtraError("needs a package")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_indexing, "read", lacks)
+        assert len(found.add(tree).skipped) == 4
+    added = found.add(tree)
+    assert (added.changed, added.skipped) == (4, [])
+    fresh = library()
+    fresh.add(tree)
+    assert contents(found) == contents(fresh)
 
 
 def test_several_trees_and_files(tree: Path, tmp_path: Path) -> None:

@@ -62,6 +62,18 @@ def test_pipes_are_no_documents(tmp_path: Path) -> None:
     assert found(tmp_path) == ["b.md"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_no_text_are_told(tmp_path: Path) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.md")).write_text("text")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    tree(tmp_path, "b.md")
+    problems: list[tuple[str, str]] = []
+    assert found(tmp_path, problems) == ["b.md"]
+    assert problems == [("'\\udcff.md'", "its name is no text")]
+
+
 def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     problems: list[tuple[str, str]] = []
     assert found(tmp_path / "nowhere", problems) == []

@@ -43,6 +43,7 @@ class GrowingPostings:
         self._postings: dict[str, array[int]] = {}  # row, count, row, count, ...
         self._lengths = array("I")
         self.total_length = 0
+        self.n_worded = 0
 
     @property
     def n_documents(self) -> int:
@@ -62,6 +63,7 @@ class GrowingPostings:
                     pairs.extend((row, count))
             self._lengths.append(len(terms))
             self.total_length += len(terms)
+            self.n_worded += bool(terms)
 
     def freeze(self) -> Postings:
         """The same documents, in flat arrays."""

@@ -60,6 +60,7 @@ class Postings:
         self._starts, self._lengths = self._arrays["starts"], self._arrays["lengths"]
         self._rows, self._counts = self._arrays["rows"], self._arrays["counts"]
         self._total: int | None = None
+        self._worded: int | None = None
 
     @classmethod
     def build(cls, documents: Sequence[Sequence[str]]) -> Postings:
@@ -107,6 +108,13 @@ class Postings:
     def n_documents(self) -> int:
         """Documents, those without terms included."""
         return len(self._lengths)
+
+    @property
+    def n_worded(self) -> int:
+        """Documents that have terms."""
+        if self._worded is None:
+            self._worded = int(np.count_nonzero(self._lengths))
+        return self._worded
 
     @property
     def total_length(self) -> int:

@@ -56,6 +56,7 @@ def test_scores_are_bm25(documents: list[list[str]], terms: list[str], k: int) -
     expected = [(s, -row) for row, s in enumerate(scores(documents, terms)) if s > 0]
     best = sorted(expected, reverse=True)[:k]
     for postings in (Postings.build(documents), growing(documents)):
+        assert postings.n_worded == sum(map(bool, documents))
         got = ask(postings, terms, k)
         assert np.allclose([s for _, s in got], [s for s, _ in best], rtol=1e-5)
         for row, score in got:

@@ -123,6 +123,19 @@ def test_frequencies_are_those_of_all_parts() -> None:
         assert parts == [(hit.id, pytest.approx(hit.score)) for hit in whole.search(text=query)]
 
 
+def test_points_without_a_text_change_no_score(where: str) -> None:
+    """They are no short texts: the average length is that of the texts that there are."""
+    notes, alone = made(True), made(True)
+    texts = ["red fox", "a red, red kite over the hill", "blue"]
+    fill(notes, where, {"ids": [1, 2, 3], "texts": texts}, {"ids": [4, 5, 6]})
+    fill(notes, where, {"ids": [7, 8], "texts": [None, "..."]})
+    fill(alone, where, {"ids": [1, 2, 3], "texts": texts})
+    for query in ("red", "red fox", "the blue hill"):
+        found = [(hit.id, hit.score) for hit in notes.search(text=query)]
+        expected = [(hit.id, pytest.approx(hit.score)) for hit in alone.search(text=query)]
+        assert found == expected
+
+
 def test_both_are_fused_by_rank() -> None:
     """Ranks: by vector 1 2 3, by words 3 only. 1 / 61 + 1 / 63 > 1 / 61 > 1 / 62."""
     notes = made(True, dim=2)

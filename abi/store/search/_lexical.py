@@ -26,14 +26,15 @@ def lexical(
 ) -> Found:
     """The k best rows for the words of a text, of those that masks allow.
 
-    Rows that died count towards the statistics until they are compacted, as in Lucene.
+    Rows that died count towards the statistics until they are compacted, as in Lucene. Rows without
+    terms never do, as there: they would make the average text shorter than any is.
     """
     terms = analyse(text, language)
     parts = [(i, view.part.postings) for i, view in enumerate(views)]
     there = [(i, postings) for i, postings in parts if postings is not None]
     if not terms or not there:
         return Found.none()
-    n = sum(postings.n_documents for _, postings in there)
+    n = sum(postings.n_worded for _, postings in there)
     length = sum(postings.total_length for _, postings in there) / max(1, n)
     frequency = np.sum([postings.document_frequency(terms) for _, postings in there], axis=0)
     weights = idf(n, frequency)

@@ -26,7 +26,7 @@ __all__ = ["MAX_K", "Reads", "check_k", "masks_of"]
 I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-_DEEP = 4  # times k that each half of a hybrid search looks for
+_DEEP, _HALF = 4, 100  # times k, or at least, that each half of a hybrid search looks for
 _MMR_CANDIDATES = 64  # at least, that diverse hits are chosen from
 MAX_K = 1 << 20
 
@@ -168,13 +168,15 @@ class Reads:
         options = _options(ef, nprobe, oversample)
         parsed = None if filter is None else parse(filter)
         masks = _masks(views, parsed)
-        deep = k if vector is None else _DEEP * k
+        deep = k if vector is None else max(_HALF, _DEEP * k)
         steps: list[Step] = []
         found = lexical(views, masks, text, deep, config.language)
         if vector is not None:
             near = _near(config, [vector], deep, using, exact, options)
             near = replace(near, filter=parsed, steps=steps)
-            found = fuse([*nearest(select(), views, masks, near), found], k, fusion, weights)
+            least = (None, 0.0 if len(found) < deep else None)  # all that have a word were found
+            near_by = nearest(select(), views, masks, near)
+            found = fuse([*near_by, found], k, fusion, weights, least)
             self._searched()
         if threshold is not None:
             found = found.take(found.score >= threshold)

@@ -150,6 +150,17 @@ def test_both_are_fused_by_rank() -> None:
     assert ids(notes.search([0, 1], text="red", k=1, weights=[0, 1])) == [3]
 
 
+def test_scores_of_all_that_have_a_word_are_weighed_from_zero() -> None:
+    """By words all hits are known, so the second keeps what it has beside the best."""
+    notes = made(True, dim=2)
+    notes.upsert([1, 2, 3], [[0, 1], [1, 2], [1, 0]], texts=["red", "red fox", "fox"])
+    words = {hit.id: hit.score for hit in notes.search(text="red")}
+    hits = notes.search([0, 1], text="red", k=3, fusion="weighted", weights=[0, 1])
+    assert {hit.id: hit.score for hit in hits if hit.score} == {
+        1: pytest.approx(1.0), 2: pytest.approx(words[2] / words[1]),
+    }  # fmt: skip
+
+
 def test_a_batch_is_each_search_alone(where: str) -> None:
     rng = np.random.default_rng(1)
     notes = made(True, dim=8)

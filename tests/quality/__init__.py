@@ -1,0 +1,1 @@
+"""How good what is found is: a corpus that every machine has, and questions to it."""

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi.convert._bpe import bpe_metadata
+from abi.convert._decoder import finished, rope_metadata
 from abi.convert._json import entry, read_object
 from abi.convert._plan import QuantizeOptions, QuantizePlan, plan_tensors
 from abi.convert._quantize import Progress, write_plan
@@ -26,6 +28,7 @@ __all__ = ["convert"]
 
 _RANK = 4  # `pooling_type` of a classifier
 _LAYER = re.compile(r"(?<=\.)(0|[1-9]\d{0,5})(?=\.)")
+_VOCABULARIES = {"wordpiece": wordpiece_metadata, "bpe": bpe_metadata}
 _PARTS = {"gamma": "weight", "beta": "bias"}  # as TensorFlow called those of a norm
 
 
@@ -84,6 +87,8 @@ def convert(
     source = str(folder / "config.json")
     metadata = _metadata(folder, config, row)
     tensors = _tensors(stored, row, _head(config, row), entry(config, row.layers, int, source, 0))
+    if row.causal:
+        tensors = finished(tensors, config, metadata, row)
     if type is None:
         halves = [s.dtype == "BF16" for s in stored.values() if len(s.shape) > 1]
         type = "BF16" if sum(halves) * 2 > len(halves) else "F16"
@@ -133,7 +138,9 @@ def _metadata(folder: Path, config: Mapping[str, Any], row: SourceModel) -> dict
         if value is not None:
             number = np.float32(value) if key.kind is float else np.uint32(value)
             found[f"{row.arch}.{key.gguf}"] = number
-    if not row.causal:
+    if row.causal:
+        found |= rope_metadata(config, row.arch, str(folder / "config.json"))
+    else:
         found[f"{row.arch}.attention.causal"] = False
     found |= sentence_metadata(folder, row.arch)
     if _ranks(config):
@@ -141,7 +148,7 @@ def _metadata(folder: Path, config: Mapping[str, Any], row: SourceModel) -> dict
         found[f"{row.arch}.pooling_type"] = np.uint32(_RANK)
         if labels:
             found[f"{row.arch}.classifier.output_labels"] = [str(v) for v in labels.values()]
-    return found | wordpiece_metadata(folder, config)
+    return found | _VOCABULARIES[row.vocabulary](folder, config)
 
 
 def _setting(

@@ -7,7 +7,7 @@ computed, and which no key of GGUF carries, is in `expected` and refused otherwi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["CLASSES", "SOURCES", "Key", "SourceModel"]
 
@@ -50,10 +50,8 @@ class SourceModel:
     causal : bool
     head : dict of str to str
         Tensors of a classifier's class, by which the model ranks.
-    permuted : tuple of str
-        GGUF stems of matrices whose rows are reordered for pairs that lie side by side.
-    add_one : bool
-        One is added to the weights of norms.
+    permuted : bool
+        Rows of attn_q and attn_k are reordered, for rotated pairs that lie side by side.
     """
 
     arch: str
@@ -66,8 +64,7 @@ class SourceModel:
     vocabulary: str = "wordpiece"
     causal: bool = False
     head: dict[str, str] | None = None
-    permuted: tuple[str, ...] = ()
-    add_one: bool = False
+    permuted: bool = False
 
     @property
     def layers(self) -> str:
@@ -142,6 +139,67 @@ _DISTILBERT = SourceModel(
     expected={"activation": (*_GELU, None)},
 )
 
-SOURCES = (_BERT, _DISTILBERT)
+_LLAMA = SourceModel(
+    "llama",
+    classes=("LlamaForCausalLM", "MistralForCausalLM"),
+    keys=(
+        Key("block_count", int, ("num_hidden_layers",)),
+        Key("context_length", int, ("max_position_embeddings",)),
+        Key("embedding_length", int, ("hidden_size",)),
+        Key("feed_forward_length", int, ("intermediate_size",)),
+        Key("attention.head_count", int, ("num_attention_heads",)),
+        Key("attention.head_count_kv", int, ("num_key_value_heads",), None),
+        Key("attention.key_length", int, ("head_dim",), None),
+        Key("attention.value_length", int, ("head_dim",), None),
+        Key("attention.layer_norm_rms_epsilon", float, ("rms_norm_eps",), 1e-6),
+        Key("vocab_size", int, ("vocab_size",)),
+    ),
+    tensors={
+        "model.embed_tokens": "token_embd",
+        "model.norm": "output_norm",
+        "lm_head?": "output",
+        "model.layers.*.input_layernorm": "blk.*.attn_norm",
+        "model.layers.*.self_attn.q_proj": "blk.*.attn_q",
+        "model.layers.*.self_attn.k_proj": "blk.*.attn_k",
+        "model.layers.*.self_attn.v_proj": "blk.*.attn_v",
+        "model.layers.*.self_attn.o_proj": "blk.*.attn_output",
+        "model.layers.*.post_attention_layernorm": "blk.*.ffn_norm",
+        "model.layers.*.mlp.gate_proj": "blk.*.ffn_gate",
+        "model.layers.*.mlp.up_proj": "blk.*.ffn_up",
+        "model.layers.*.mlp.down_proj": "blk.*.ffn_down",
+    },
+    expected={
+        "hidden_act": ("silu",),
+        "sliding_window": (None,),
+        "quantization_config": (None,),
+    },
+    vocabulary="bpe",
+    causal=True,
+    permuted=True,
+)
+_QWEN2 = replace(
+    _LLAMA,
+    arch="qwen2",
+    classes=("Qwen2ForCausalLM",),
+    keys=tuple(key for key in _LLAMA.keys if key.gguf != "vocab_size"),
+    expected={
+        "hidden_act": ("silu",),
+        "use_sliding_window": (False, None),
+        "quantization_config": (None,),
+    },
+    permuted=False,
+)
+_QWEN3 = replace(
+    _QWEN2,
+    arch="qwen3",
+    classes=("Qwen3ForCausalLM",),
+    tensors={
+        **_LLAMA.tensors,
+        "model.layers.*.self_attn.q_norm": "blk.*.attn_q_norm",
+        "model.layers.*.self_attn.k_norm": "blk.*.attn_k_norm",
+    },
+)
+
+SOURCES = (_BERT, _DISTILBERT, _LLAMA, _QWEN2, _QWEN3)
 
 CLASSES: dict[str, SourceModel] = {name: row for row in SOURCES for name in row.classes}

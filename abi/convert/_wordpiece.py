@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from abi.convert._json import entry, read_object
+from abi.convert._json import entry
+from abi.convert._vocabulary import added_tokens, listed, optional, text_of
 from abi.errors import FormatError, InputError, UnsupportedError
 
 __all__ = ["wordpiece_metadata"]
 
 _BEGIN, _INSIDE = "\u2581", "##"
-_NORMAL, _CONTROL, _USER_DEFINED, _UNUSED = 1, 3, 4, 5
-_MOST_TOKENS = 1 << 22
 _KEYS = {  # role in tokenizer_config.json to the keys it is stored under
     "cls_token": ("bos_token_id", "cls_token_id"),
     "sep_token": ("eos_token_id", "seperator_token_id"),
@@ -48,12 +47,13 @@ def wordpiece_metadata(folder: Path, config: Mapping[str, Any]) -> dict[str, Any
     UnsupportedError
         If it is no WordPiece, or normalises in ways that GGUF cannot name.
     """
-    settings = _optional(folder / "tokenizer_config.json")
-    fast = _optional(folder / "tokenizer.json")
+    settings = optional(folder / "tokenizer_config.json")
+    fast = optional(folder / "tokenizer.json")
     ids = _from_json(fast, str(folder / "tokenizer.json")) if fast else _from_text(folder)
     special = _special(folder, settings, ids)
-    added = {**dict.fromkeys(special.values(), True), **_added(fast)}
-    tokens, types = _listed(ids, added, config, str(folder))
+    added = dict.fromkeys(special.values(), True)
+    added |= {text: one[1] for text, one in added_tokens(fast, str(folder)).items()}
+    tokens, types = listed(ids, added, config, str(folder), _marked)
     lowercase, strip = _normalizer(fast, settings, folder)
     found: dict[str, Any] = {
         "tokenizer.ggml.model": "bert",
@@ -71,10 +71,6 @@ def wordpiece_metadata(folder: Path, config: Mapping[str, Any]) -> dict[str, Any
     return found
 
 
-def _optional(path: Path) -> dict[str, Any]:
-    return read_object(path) if path.exists() else {}
-
-
 def _from_json(fast: dict[str, Any], source: str) -> dict[str, int]:
     model = entry(fast, "model", dict, source, {})
     kind = entry(model, "type", str, source, "WordPiece")
@@ -85,11 +81,7 @@ def _from_json(fast: dict[str, Any], source: str) -> dict[str, int]:
             f"and {_INSIDE!r}"
         )
     ids = dict(entry(model, "vocab", dict, source, {}))
-    for token in entry(fast, "added_tokens", list, source, []):
-        if not isinstance(token, dict):
-            raise FormatError("expected objects", field="added_tokens", source=source)
-        ids.setdefault(entry(token, "content", str, source, ""), token.get("id"))
-    return ids
+    return {**{text: i for text, (i, _) in added_tokens(fast, source).items()}, **ids}
 
 
 def _from_text(folder: Path) -> dict[str, int]:
@@ -106,43 +98,19 @@ def _from_text(folder: Path) -> dict[str, int]:
     return {text: i for i, text in enumerate(texts)}
 
 
-def _added(fast: Mapping[str, Any]) -> dict[str, bool]:
-    """Texts of added tokens, and whether they are special."""
-    tokens = fast.get("added_tokens") or []
-    return {token["content"]: token.get("special") is True for token in tokens}
-
-
 def _special(folder: Path, settings: Mapping[str, Any], ids: Mapping[str, int]) -> dict[str, str]:
     """The text of each role's token that there is."""
     found: dict[str, str] = {}
-    named = {**_optional(folder / "special_tokens_map.json"), **settings}
+    named = {**optional(folder / "special_tokens_map.json"), **settings}
     for role, default in _DEFAULTS.items():
         value = named.get(role, default)
-        text = value.get("content") if isinstance(value, dict) else value
-        if isinstance(text, str) and text in ids:
+        text = text_of(value)
+        if text is not None and text in ids:
             found[role] = text
         elif role in _NEEDED:
             message = f"{text!r:.80} is not in the vocabulary"
             raise FormatError(message, field=role, source=str(folder))
     return found
-
-
-def _listed(
-    ids: Mapping[str, Any], added: Mapping[str, bool], config: Mapping[str, Any], source: str
-) -> tuple[list[str], list[int]]:
-    """Texts and types by id; ids that no token has are filled."""
-    n = entry(config, "vocab_size", int, "config.json", len(ids))
-    if not 0 < n <= _MOST_TOKENS:
-        message = f"expected 1 to {_MOST_TOKENS}, got {n}"
-        raise FormatError(message, field="vocab_size", source=source)
-    tokens, types = [f"[PAD{i}]" for i in range(n)], [_UNUSED] * n
-    for text, i in ids.items():
-        if type(i) is not int or not 0 <= i < n or types[i] != _UNUSED:
-            message = f"token {text!r:.80} has the id {i!r:.40}, expected its own below {n}"
-            raise FormatError(message, field="vocab", source=source)
-        types[i] = _NORMAL if text not in added else _CONTROL if added[text] else _USER_DEFINED
-        tokens[i] = text if types[i] == _CONTROL else _marked(text)
-    return tokens, types
 
 
 def _marked(text: str) -> str:

@@ -42,9 +42,13 @@ def converted(folder: Path, type_name: str | None = None) -> Path:
 @pytest.mark.parametrize("name", MODELS)
 def test_the_model_computes_what_transformers_computes(name: str, tmp_path: Path) -> None:
     model = abi.load(converted(write_folder(name, tmp_path / "in"), "F32"), kernels="numpy")
-    kind = "rank" if name.endswith("rank") else "none"
-    (got,) = embed_batch(model.transformer, Batch.of(ids_of(name)), kind)
-    np.testing.assert_allclose(got, RECORDED[name], atol=4e-3)  # GELU is ggml's, in float16
+    if model.transformer.config.causal:
+        got = model.logits(ids_of(name), all=True)
+    else:
+        kind = "rank" if name.endswith("rank") else "none"
+        (got,) = embed_batch(model.transformer, Batch.of(ids_of(name)), kind)
+    exact = model.transformer.config.causal  # GELU, which encoders have, is ggml's in float16
+    np.testing.assert_allclose(got, RECORDED[name], atol=1e-4 if exact else 4e-3)
 
 
 def test_names_keys_and_tokens_are_those_of_llama_cpp(folder: Path) -> None:
@@ -231,6 +235,78 @@ def test_another_tokeniser_is_refused(folder: Path) -> None:
         (folder / "tokenizer.json").write_text(before)
     (folder / "tokenizer.json").unlink()
     with pytest.raises(InputError, match=r"neither tokenizer\.json nor vocab\.txt"):
+        converted(folder)
+
+
+def test_a_bpe_vocabulary_is_taken_over(tmp_path: Path) -> None:
+    folder = write_folder("qwen3", tmp_path / "in")
+    change(folder / "tokenizer_config.json", chat_template="{{ messages }}", pad_token="</s>")
+    meta = read(converted(folder)).metadata
+    assert (meta["tokenizer.ggml.model"], meta["tokenizer.ggml.pre"]) == ("gpt2", "qwen2")
+    tokens, types = meta["tokenizer.ggml.tokens"], meta["tokenizer.ggml.token_type"]
+    assert isinstance(tokens, list) and isinstance(types, np.ndarray)
+    assert tokens[256:] == [
+        "<s>",
+        "</s>",
+        "<tool>",
+        "th",
+        "the",
+        "\u0120the",
+        "[PAD262]",
+        "[PAD263]",
+    ]
+    assert types.tolist()[255:] == [1, 3, 3, 4, 1, 1, 1, 5, 5]
+    assert meta["tokenizer.ggml.merges"] == ["t h", "th e", "\u0120 the"]
+    roles = ("bos", "eos", "padding")
+    assert [meta[f"tokenizer.ggml.{role}_token_id"] for role in roles] == [256, 257, 257]
+    assert meta["tokenizer.chat_template"] == "{{ messages }}"
+    tokenizer = abi.load(converted(folder)).tokenizer
+    assert tokenizer.encode("the the1") == [256, 260, 261, ord("1")]
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("model", {"type": "BPE", "byte_fallback": True}),
+        ("model", {"type": "Unigram"}),
+        ("normalizer", {"type": "Lowercase"}),
+        ("pre_tokenizer", {"type": "Metaspace"}),
+        ("pre_tokenizer", {"type": "ByteLevel", "add_prefix_space": True}),
+        ("pre_tokenizer", {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": "x"}, "behavior": "Isolated"},
+            {"type": "ByteLevel"},
+        ]}),
+        ("pre_tokenizer", None),
+    ],
+)  # fmt: skip
+def test_a_rule_that_is_not_known_is_refused(part: str, value: Any, tmp_path: Path) -> None:
+    folder = write_folder("qwen2", tmp_path / "in")
+    change(folder / "tokenizer.json", **{part: value})
+    with pytest.raises(UnsupportedError, match="supported: byte-level BPE by the rules of"):
+        converted(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"rope_scaling": {"rope_type": "yarn"}},
+            "rope scaling 'yarn'; supported: default, linear",
+        ),
+        ({"rope_scaling": {"rope_type": "llama3"}}, "factor: expected a number above 0, got None"),
+        ({"rope_theta": 0}, "rope_theta: expected a number above 0, got 0"),
+        ({"rope_theta": "a"}, "rope_theta: expected a number, got 'a'"),
+        ({"sliding_window": 4096}, "sliding_window is 4096"),
+        ({"quantization_config": {"bits": 4}}, "quantization_config is"),
+        ({"num_attention_heads": 3}, "32 rows are not 3 heads of an even length"),
+    ],
+)
+def test_what_gguf_cannot_say_of_a_decoder_is_named(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    folder = write_folder("llama", tmp_path / "in")
+    change(folder / "config.json", **changes)
+    with pytest.raises((UnsupportedError, FormatError), match=words):
         converted(folder)
 
 

@@ -2,7 +2,8 @@
 
     nox -s record_minilm      (runs this too)
 
-Writes `tests/data/hf-models.npz`: of encoders the last hidden states, of classifiers the logits.
+Writes `tests/data/hf-models.npz`: of encoders the last hidden states, of
+classifiers and decoders the logits.
 """
 
 from __future__ import annotations

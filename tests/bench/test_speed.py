@@ -7,6 +7,7 @@ comparing one commit with another (`pytest tests/bench --benchmark-only --benchm
 from __future__ import annotations
 
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import abi
+from abi.embedding import StaticEmbedding
 from abi.kernels import NumpyKernels, select
 from abi.model import Batch
 from abi.quant import Tensor, decode
 from abi.sampling import make_sampler
+from tests.oracle.prose import CODE, PROSE
 from tests.synthetic import LlamaShape, llama_bytes
 
 SAMPLINGS: dict[str, Any] = {
@@ -52,6 +55,19 @@ def test_tokenize(benchmark: BenchmarkFixture, text: str) -> None:
         "mixed": "Ünïcödé 日本語 👍🏽 \n\n 12345 naïve café " * 200,
     }[text]
     benchmark(lambda: tokenizer.encode(sample))
+
+
+def test_static_embedding(benchmark: BenchmarkFixture) -> None:
+    """The floor is 3,000 chunks of 200 words a second of one core."""
+    words = (PROSE + " ".join(CODE)).split()
+    n = len(words)
+    chunks = [" ".join(words[(i + 7 * k) % n] for i in range(200)) for k in range(1000)]
+    embedding = StaticEmbedding.default()
+    embedding.embed(chunks)
+    start = thread_time()
+    embedding.embed(chunks)
+    assert len(chunks) / (thread_time() - start) > 3000
+    benchmark(lambda: embedding.embed(chunks))
 
 
 @pytest.mark.parametrize("n_vocab", [32_000, 152_000])

@@ -24,7 +24,8 @@ from abi.kernels import _select
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(p for p in DOCS.rglob("*.md") if "tiny_model" not in p.parts)
+MADE_BY = {"tiny_model", "static_embedding"}  # folders of scripts, not pages
+PAGES = sorted(p for p in DOCS.rglob("*.md") if not MADE_BY & set(p.parts))
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.M | re.S)
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")

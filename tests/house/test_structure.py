@@ -22,7 +22,7 @@ LAYERS = (
     {"quant"},
     {"kernels"},
     {"gguf", "grammar", "tokenizer", "chat", "sampling", "index", "text"},
-    {"convert", "documents", "hub", "model", "store"},
+    {"convert", "documents", "embedding", "hub", "model", "store"},
     {"generate", "rag"},
     {"cli", "connectors", "telemetry", "cluster", "train"},
 )

@@ -15,9 +15,9 @@ from abi.cli._common import add_json, print_json, printable
 from abi.errors import InputError
 
 _QUESTIONS = (
+    "What happens to my data when the process is killed?",
     "How do I go back to a past state of a database?",
-    "Which quantised model should I choose?",
-    "How can I force a model to answer in JSON?",
+    "How do I constrain the output to a JSON schema?",
 )
 _FOLDERS = ("how-to", "tutorials", "explanation")
 _K = 8

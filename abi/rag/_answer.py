@@ -32,7 +32,7 @@ _SAID = 0.4  # what a word is still worth once a sentence has it
 _LONGEST = 400  # characters of a quote
 _SHORTEST = 12  # letters and digits of one
 _PLENTY = 30  # terms beyond which a sentence says what it says less clearly
-_LINES = re.compile(r"^(?:[-*\u2022] |\d+[.)] |.* \| | {2,}\S)", re.M)
+_MARKER = re.compile(r"\s*(?:[-*\u2022]|\d{1,3}[.)])\s+")
 _COMMON = frozenset(
     analyse(
         "a an and are as at be by can could do does for from had has have how i if in is it its "
@@ -153,17 +153,29 @@ class _Sentences:
 
 
 def _candidates(text: str) -> list[str]:
-    """What may be quoted: sentences, and the lines of lists, tables and code."""
+    """What may be quoted: sentences, also of list items, and rows of tables."""
     found = []
     for part in text.split("\n\n"):
-        by_line = len(_LINES.findall(part)) > 0
-        spans = sentences(part)
-        for piece in part.split("\n") if by_line else [part[a:b] for a, b in spans]:
-            plain = " ".join(piece.split()).removeprefix("- ")
-            if len(plain) > _LONGEST:
-                plain = plain[:_LONGEST].rsplit(" ", 1)[0] + " ..."
-            if sum(c.isalnum() for c in plain) >= _SHORTEST:
-                found.append(plain)
+        for piece in _pieces(part):
+            for start, end in sentences(piece):
+                plain = " ".join(piece[start:end].split())
+                if len(plain) > _LONGEST:
+                    plain = plain[:_LONGEST].rsplit(" ", 1)[0] + " ..."
+                if sum(c.isalnum() for c in plain) >= _SHORTEST:
+                    found.append(plain)
+    return found
+
+
+def _pieces(part: str) -> list[str]:
+    """A paragraph whole; the items of a list, and the rows of a table, each alone."""
+    found: list[str] = []
+    for line in part.split("\n"):
+        marker = _MARKER.match(line)
+        row = " | " in line
+        if marker or row or not found or " | " in found[-1]:
+            found.append(line[marker.end() :] if marker else line)
+        else:
+            found[-1] = f"{found[-1]}\n{line}"
     return found
 
 

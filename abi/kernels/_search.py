@@ -29,6 +29,7 @@ Stored = npt.NDArray[Any]  # float32, or uint8 for bits
 _SCORES = 1 << 21
 _CACHED = 1 << 18  # bytes of a block of differences
 _DIRECT = 4  # queries up to which differences are taken one by one, without cancellation
+_ALONE = 1 << 22  # numbers up to which one query is compared by one thread
 _ROWS_FIRST = 8  # queries up to which products are taken with rows first
 _WORDS = 4  # of a code up to which they are counted one by one: NumPy is slow at short sums
 
@@ -173,7 +174,9 @@ def _direct(queries: F32, block: F32) -> F32:
 def _products(queries: F32, block: F32) -> F32:
     """Of a query alone by a vector, of a few with rows first: BLAS is slow at few rows of much."""
     if len(queries) == 1:
-        return np.asarray(block @ queries[0])[None]
+        # By one thread where two would gain little, and lose much if another program has one.
+        alone = np.vecdot(block, queries[0]) if block.size <= _ALONE else block @ queries[0]
+        return np.asarray(alone)[None]
     if len(queries) <= _ROWS_FIRST:
         return np.ascontiguousarray((block @ queries.T).T)
     out: F32 = queries @ block.T

@@ -92,7 +92,8 @@ def data_folder() -> Path:
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "abi" / "data"
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "abi"
-    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "abi"
+    given = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (given if given.is_absolute() else home / ".local" / "share") / "abi"
 
 
 def try_lock(file: IO[bytes]) -> bool:

@@ -85,7 +85,8 @@ def _written(
             print("nothing found that answers this")
         return {"answer": None, "passages": []}
     model = loaded(args.model, **({} if args.ctx is None else {"n_ctx": args.ctx}))
-    room = model.n_ctx - args.max_tokens - 64  # the template's own words
+    length = min(args.max_tokens, model.n_ctx // 3)
+    room = model.n_ctx - length - 64  # the template's own words
     messages, used = messages_for(
         question, passages, lambda text: len(model.tokenizer.encode(text)), max(room, 1)
     )
@@ -93,7 +94,7 @@ def _written(
     style = Style.of(sys.stdout)
     template = None if "tokenizer.chat_template" in model.metadata else _PLAIN
     answer: Any = model.chat(
-        messages, stream=True, max_tokens=args.max_tokens, temperature=0.0, template=template
+        messages, stream=True, max_tokens=length, temperature=0.0, template=template
     )
     for piece in answer:
         pieces.append(str(piece))

@@ -48,6 +48,7 @@ def import_(args: argparse.Namespace) -> None:
     if args.dim is None and source.dims is None:
         _check_there(args.folder, name)
     with open(args.folder) as db, Bar("import", "point") as bar:
+        made = name not in db
         collection = _collection(db, name, args, source)
         count = 0
         try:
@@ -57,6 +58,8 @@ def import_(args: argparse.Namespace) -> None:
                 bar.update(count, source.n or count)
         except (InputError, FormatError) as error:
             if not count:
+                if made:
+                    db.drop_collection(name)
                 raise
             raise InputError(f"{error}; the {count} points before are read in") from None
     if args.json:

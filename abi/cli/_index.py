@@ -1,8 +1,8 @@
 """Read documents into the library that `search` and `ask` look into.
 
 A second run over the same folder reads what is new or changed and forgets what is gone. Text,
-Markdown, HTML, reStructuredText, source code, CSV, JSON and EPUB are read, PDF and DOCX with
-`pip install 'abi-framework[docs]'`. What `.gitignore`, `.ignore` and `.abiignore` name is left
+Markdown, HTML, reStructuredText, source code, CSV, JSON, notebooks, EPUB and DOCX are read, PDF
+with `pip install 'abi-framework[docs]'`. What `.gitignore`, `.ignore` and `.abiignore` name is left
 out. Without a folder it lists what there is.
 """
 
@@ -19,8 +19,6 @@ from abi.errors import InputError
 
 if TYPE_CHECKING:
     from abi.rag import Added, Library
-
-PARAMETERS = {"mode": "--mode"}
 
 _SHOWN = 10  # files that could not be read
 
@@ -39,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     if (args.watch or args.remove) and not args.paths:
         raise InputError("name the folders")
+    if not 0.1 <= args.every <= 86400:
+        raise InputError(f"--every {args.every}: expected 0.1 to 86400 seconds")
     if args.watch and args.remove:
         raise InputError("--watch and --remove exclude each other")
     with opened(args, write=bool(args.paths)) as library:
@@ -49,8 +49,11 @@ def run(args: argparse.Namespace) -> None:
         else:
             _add(args, library)
             while args.watch:
-                time.sleep(max(0.1, args.every))
-                _add(args, library, quiet=True)
+                time.sleep(args.every)
+                try:
+                    _add(args, library, quiet=True)
+                except InputError as error:  # a folder may come back
+                    say(str(error))
 
 
 def _list(args: argparse.Namespace, library: Library) -> None:
@@ -93,5 +96,7 @@ def _tell(path: str, added: Added) -> None:
         for name in ("new", "changed", "unchanged", "removed")
         if getattr(added, name)
     )
+    if added.skipped:
+        counts = ", ".join(filter(None, (counts, f"{len(added.skipped)} skipped")))
     done = f"{added.chunks} passage{'s' * (added.chunks != 1)} in {added.seconds:.1f} s"
     print(printable(f"{path}: {counts or 'no documents'}; {done}"))

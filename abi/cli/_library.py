@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from abi import _platform
 from abi.cli._common import Bar, check_model, printable
-from abi.errors import InputError
+from abi.errors import FormatError, InputError, LockedError
 
 if TYPE_CHECKING:
     from abi.generate import Model
@@ -61,10 +61,17 @@ def opened(args: argparse.Namespace, *, write: bool) -> Iterator[Library]:
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
     elif not Path(folder).is_dir():
         raise InputError(f"{folder}: nothing was indexed yet; begin with: abi index FOLDER")
-    with open(folder, "w" if write else "r") as db:
-        if not write and args.collection not in db:
-            raise InputError(f"{folder}: no collection {args.collection!r}; abi index makes it")
-        yield Library(db, embedder_of(args), args.collection)
+    try:
+        with open(folder, "w" if write else "r") as db:
+            if not write and args.collection not in db:
+                raise InputError(f"{folder}: no collection {args.collection!r}; abi index makes it")
+            yield Library(db, embedder_of(args), args.collection)
+    except LockedError as error:
+        holder = str(error).partition(";")[0]
+        raise InputError(f"{holder}; wait for it, or end it") from None
+    except FormatError as error:
+        cure = f"abi db check {folder} --repair mends what follows from the rest; else delete it"
+        raise InputError(f"{error}; {cure} and index again") from None
 
 
 def embedder_of(args: argparse.Namespace) -> Embedder:

@@ -162,14 +162,17 @@ class Indexing:
                 return
             document = read(data, file.name)
         except (AbiError, OSError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).removeprefix(f"{file.name}: ")
+            self._skip(file.name, reason.removeprefix(f"{file.path}: "))
+            if before is not None and "hash" not in record:
+                return  # what is known of it may still be so
             if isinstance(error, MissingExtraError):  # which may be there the next time
                 record["mtime"] = -1
                 record.pop("hash", None)
-            record["error"] = getattr(error, "strerror", None) or str(error)
+            record["error"] = self._added.skipped[-1][1]
             document = None
-            self._skip(file.name, record["error"])
-        self._added.new += before is None
-        self._added.changed += before is not None
+        self._added.new += before is None and document is not None
+        self._added.changed += before is not None and document is not None
         self._put(record, document, 0 if before is None else int(before.get("chunks", 0)))
 
     def _put(self, record: dict[str, Any], document: Document | None, old: int) -> None:
@@ -194,8 +197,14 @@ class Indexing:
             self._write()
 
     def _forget(self, known: dict[str, dict[str, Any]]) -> None:
-        """Files that are no more there."""
+        """Files that are no more there; not those of folders that could not be read."""
+        closed = [name for name, _ in self._added.skipped]
         for key, record in known.items():
+            name = str(record.get("name"))
+            if "." in closed or any(
+                name == c or (c[-1:] == "/" and name.startswith(c)) for c in closed
+            ):
+                continue
             n = int(record.get("chunks", 0))
             self._pending.gone += [key, *(f"{key}-{i}" for i in range(n))]
             self._added.removed += 1

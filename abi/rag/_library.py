@@ -123,18 +123,33 @@ class Library:
         Cancelled
             If `cancel` said so.
         """
+        if not os.fspath(tree):
+            raise InputError("the path is empty; name a folder or a file")
         place = Path(os.path.realpath(tree))
         if not place.exists():
-            raise InputError(f"{tree}: no such file or folder; `remove` forgets one that is gone")
+            raise InputError(f"{tree}: no such file or folder; what is gone can be removed")
         return Indexing(self.collection, self.embedder, place, progress, cancel).run()
 
     def remove(self, tree: str | os.PathLike[str]) -> int:
-        """Forget the documents of a tree; return how many there were."""
-        where = {"tree": tree_name(Path(os.path.realpath(tree)))}
-        n = self.collection.count({**where, "kind": "file"})
-        if n:
-            self.collection.delete(filter=where)
-        return n
+        """Forget the documents of a tree that was added, or one file; return how many they were.
+
+        Raises
+        ------
+        InputError
+            If the library has no such tree and no such file.
+        """
+        place = Path(os.path.realpath(tree)).as_posix()
+        trees = self.trees()
+        if (name := f"{place.rstrip('/')}/") in trees:
+            self.collection.delete(filter={"tree": name})
+            return trees[name]
+        for name in trees:
+            if place.startswith(name):
+                file = {"tree": name, "name": place.removeprefix(name)}
+                if self.collection.delete(filter=file):
+                    return 1
+        known = ", ".join(trees) or "none"
+        raise InputError(f"{tree}: not in the library; there are: {known}")
 
     def trees(self) -> dict[str, int]:
         """The trees that were added, and how many files each has."""
@@ -197,11 +212,6 @@ def query_vector(embedder: Embedder, question: str) -> npt.NDArray[np.float32]:
     """The vector of a question, `(dim,)`."""
     embed = getattr(embedder, "embed_query", embedder.embed)
     return np.asarray(embed([question])[0], np.float32)
-
-
-def tree_name(place: Path) -> str:
-    """A tree as its files' points have it: with a slash at its end, if it is a folder."""
-    return f"{place.as_posix().rstrip('/')}/" if place.is_dir() else f"{place.parent.as_posix()}/"
 
 
 def _scored(passage: Passage, score: float) -> Passage:

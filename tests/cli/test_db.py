@@ -247,6 +247,17 @@ def test_files_of_others_are_read(folder: Path, capsys: pytest.CaptureFixture[st
         assert any(point.payload for point in db["chroma"].points())
 
 
+def test_a_first_import_that_fails_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "expected (n, 7)" in err(capsys, "import", "data", "a", "points.jsonl", "--dim", "7")
+    assert parsed(capsys, "list", "data") == []
+    assert out(capsys, "import", "data", "a", "points.jsonl", "--dim", "2") == "a: 3 points read\n"
+    (folder / "wide.jsonl").write_text('{"id": 9, "vector": [1, 2, 3]}')
+    assert "expected (n, 2)" in err(capsys, "import", "data", "a", "wide.jsonl")
+    assert parsed(capsys, "list", "data") == ["a"]
+
+
 def test_a_bad_line_says_what_is_in_before_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

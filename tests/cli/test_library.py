@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_read_is_said(
     (folder / "docs" / "bad.txt").write_bytes(b"\0\1\2" * 100)
     assert main(["index", "docs"]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("docs: 3 new; ")
+    assert captured.out.startswith("docs: 2 new, 1 skipped; ")
     assert "skipped bad.txt: " in captured.err
 
 
@@ -124,6 +124,9 @@ def test_a_file_that_cannot_be_read_is_said(
         (["index"], "library: nothing was indexed yet; begin with: abi index FOLDER"),
         (["index", "nowhere"], "nowhere: no such file or folder"),
         (["index", "--watch"], "name the folders"),
+        (["index", ""], "the path is empty; name a folder or a file"),
+        (["index", "--watch", "docs", "--every", "inf"], "--every inf: expected 0.1 to 86400"),
+        (["index", "--remove", "typo"], "typo: not in the library; there are: none"),
         (["index", "--remove", "--watch", "docs"], "--watch and --remove exclude each other"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_rest_is_there(tree: Path) ->
     ((name, reason),) = added.skipped
     assert name == "bad.md"
     assert "binary" in reason
-    assert added.new == 5
+    assert added.new == 4
     os.utime(tree / "bad.md", (1_600_000_000, 1_600_000_000))
     found.add(tree)
     assert found.add(tree).skipped == [(name, reason)]  # without reading it
@@ -143,7 +144,8 @@ def test_what_lacked_a_package_is_tried_again(tree: Path, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patch:
         patch.setattr(_indexing, "read", lacks)
-        assert len(found.add(tree).skipped) == 4
+        lacking = found.add(tree)
+        assert (len(lacking.skipped), lacking.new) == (4, 0)
     added = found.add(tree)
     assert (added.changed, added.skipped) == (4, [])
     fresh = library()
@@ -160,11 +162,48 @@ def test_several_trees_and_files(tree: Path, tmp_path: Path) -> None:
     assert found.trees() == {f"{tree.as_posix()}/": 4, f"{(tmp_path / 'other').as_posix()}/": 1}
     only = found.search("keys", filter={"tree": f"{(tmp_path / 'other').as_posix()}/"})
     assert {passage.text for passage in only} == {"Other keys."}
-    assert found.remove(tree) == 4
-    assert found.remove(tree) == 0
+    for wrong in (tree / "nope.md", tree / "sub", tmp_path, tmp_path / "other" / "typo"):
+        with pytest.raises(InputError, match=r"not in the library; there are: .*tree/, .*other/"):
+            found.remove(wrong)
+    assert found.remove(tree / "tea.txt") == 1
+    assert found.search("steep", mode="text") == []
+    assert found.trees()[f"{tree.as_posix()}/"] == 3
+    shutil.rmtree(tree)  # what is gone can be forgotten
+    assert found.remove(tree) == 3
     assert {passage.text for passage in found.search("keys")} == {"Other keys."}
-    with pytest.raises(InputError, match="no such file or folder; `remove` forgets one"):
+    with pytest.raises(InputError, match="no such file or folder; what is gone can be removed"):
         found.add(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="the path is empty"):
+        found.add("")
+
+
+def test_what_cannot_be_read_for_a_moment_is_kept(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = library()
+    found.add(tree)
+    before = contents(found)
+
+    def closed(path: Any) -> bytes:
+        raise InputError(f"{path}: cannot be read: Permission denied")
+
+    os.utime(tree / "tea.txt", (1_600_000_005, 1_600_000_005))
+    with monkeypatch.context() as patch:
+        patch.setattr(_indexing, "read_bytes", closed)
+        added = found.add(tree)
+    assert added.skipped == [("tea.txt", "cannot be read: Permission denied")]
+    assert contents(found) == before
+
+    def walk(root: Path, endings: Any, problem: Any) -> Any:
+        problem("sub/", "Permission denied")
+        return iter(())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_indexing, "walk", walk)
+        assert found.add(tree).removed == 2
+    assert {p.path for p in found.search("brew tea leaves", mode="text")} == {
+        f"{tree.as_posix()}/sub/code.py"
+    }
 
 
 def test_another_embedding_is_not_mixed_in(tree: Path) -> None:

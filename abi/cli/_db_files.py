@@ -31,7 +31,7 @@ def export(args: argparse.Namespace) -> None:
             if args.format not in (None, "jsonl"):
                 raise InputError(f"--format {args.format} needs a FILE to write to")
             for point in db[name].points(with_vectors=True):
-                print(json_line(point))
+                sys.stdout.buffer.write(f"{json_line(point)}\n".encode())
             return
         count = write_points(db[name], file, args.format, using=args.using, force=args.force)
     if args.json:
@@ -101,6 +101,8 @@ def _collection(db: Database, name: str, args: argparse.Namespace, source: Sourc
     if name in db:
         return db[name]
     assert source.dims is not None
-    plain = set(source.dims) == {""}
-    wanted = {"dim": source.dims[""]} if plain else {"vectors": source.dims or None}
-    return db.create_collection(name, metric=metric, **wanted)
+    if set(source.dims) == {""}:
+        return db.create_collection(name, source.dims[""], metric)
+    metrics = {} if args.metric else source.metrics
+    vectors = {k: {"dim": n, "metric": metrics.get(k, metric)} for k, n in source.dims.items()}
+    return db.create_collection(name, vectors=vectors or None)

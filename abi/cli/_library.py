@@ -81,7 +81,9 @@ def embedder_of(args: argparse.Namespace) -> Embedder:
 
         found: Embedder = StaticEmbedding.default()
         return found
-    return _ModelEmbedder(loaded(args.embed_model), Path(args.embed_model).stem)
+    return _ModelEmbedder(
+        loaded(args.embed_model), Path(args.embed_model).name.removesuffix(".gguf")
+    )
 
 
 def loaded(name: str, **options: Any) -> Model:

@@ -80,9 +80,11 @@ def _rule(line: str) -> _Rule | None:
     expression = _expression(text.removeprefix("/"))
     if expression is None or not text:
         return None
-    return _Rule(
-        re.compile(expression if tied else f"(?:.*/)?{expression}", re.S), folders_only, takes_back
-    )
+    try:
+        pattern = re.compile(expression if tied else f"(?:.*/)?{expression}", re.S)
+    except re.error:  # a range that goes backwards, which matches nothing
+        return None
+    return _Rule(pattern, folders_only, takes_back)
 
 
 def _expression(text: str) -> str | None:

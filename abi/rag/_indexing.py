@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Added", "Indexing"]
 
 SIZE, OVERLAP = 256, 32  # tokens of a chunk, and of what it repeats of the one before
+_TITLE, _HEADINGS = 200, 16  # characters of one, and how many, that each chunk has
 _BATCH = 512  # chunks that are embedded and written together
 _FRESH = 2_000_000_000  # nanoseconds within which a file may change again without another time
 
@@ -159,13 +160,15 @@ class Indexing:
             if before is not None and same_maker and before.get("hash") == record["hash"]:
                 self._added.unchanged += 1
                 self._pending.add(self._key(file.name), {**before, **record}, None, None)
+                if before.get("error"):
+                    self._skip(file.name, before["error"])
                 return
             document = read(data, file.name)
         except (AbiError, OSError) as error:
             reason = (getattr(error, "strerror", None) or str(error)).removeprefix(f"{file.name}: ")
             self._skip(file.name, reason.removeprefix(f"{file.path}: "))
-            if before is not None and "hash" not in record:
-                return  # what is known of it may still be so
+            if "hash" not in record:  # it may be readable again: what is known of it stays
+                return
             if isinstance(error, MissingExtraError):  # which may be there the next time
                 record["mtime"] = -1
                 record.pop("hash", None)
@@ -178,15 +181,16 @@ class Indexing:
     def _put(self, record: dict[str, Any], document: Document | None, old: int) -> None:
         """Let a file's point and its chunks take the place of the `old` that there were."""
         key = self._key(record["name"])
-        title = None if document is None else document.title
+        title = None if document is None else _short(document.title)
         found = [] if document is None else chunks(document, SIZE, OVERLAP, self._count)
         for i, chunk in enumerate(found):
+            headings = [_short(heading) for heading in chunk.headings[:_HEADINGS]]
             payload: dict[str, Any] = {
                 "kind": "chunk", "tree": self._tree, "name": record["name"], "title": title,
-                "headings": list(chunk.headings) or None, "line": chunk.line,
+                "headings": headings or None, "line": chunk.line,
                 "end_line": chunk.end_line, "page": chunk.page,
             }  # fmt: skip
-            context = " > ".join(dict.fromkeys(filter(None, (title, *chunk.headings))))
+            context = " > ".join(dict.fromkeys(filter(None, (title, *headings))))
             embedded = f"{context}\n{chunk.text}" if context else chunk.text
             given = {name: value for name, value in payload.items() if value is not None}
             self._pending.add(f"{key}-{i}", given, chunk.text, embedded)
@@ -221,3 +225,7 @@ class Indexing:
         rows = [None if text is None else next(vectors) for text in pending.embedded]
         given = {self._embedder.name: rows} if texts else None
         self._collection.upsert(pending.ids, given, pending.payloads, pending.texts)
+
+
+def _short(title: str | None) -> str | None:
+    return title if title is None or len(title) <= _TITLE else f"{title[:_TITLE]} ..."

@@ -118,6 +118,6 @@ def _is_text(name: str) -> bool:
 def _lines(path: Path) -> list[str]:
     try:
         with path.open("rb") as file:
-            return file.read(_MAX_IGNORE).decode("utf-8", "replace").splitlines()
+            return file.read(_MAX_IGNORE).decode("utf-8-sig", "replace").splitlines()
     except OSError:
         return []

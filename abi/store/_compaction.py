@@ -6,7 +6,7 @@ over when the new segment takes its place, so that neither readers nor writers w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from abi.store._derived import DataOnly, is_derived
 from abi.store._manifest import Manifest, SegmentEntry
 from abi.store._pack import Array
 from abi.store._part import Rows
+from abi.store._segment import Segment
 from abi.store._segment_writer import write_pack, write_segment
 from abi.store._selection import Selection
 from abi.store._state import CollectionState, LiveSegment, open_segment
@@ -68,11 +69,13 @@ class Merge:
     apply: Callable[[], None]
 
 
-def choose(state: CollectionState) -> list[LiveSegment]:
-    """The segments that should be merged next; none where all is well."""
+def choose(state: CollectionState, without: Container[Segment] = ()) -> list[LiveSegment]:
+    """The segments that should be merged next, without some; none where all is well."""
     by_size: dict[int, list[LiveSegment]] = {}
     for live in state.segments:
         dead = live.written
+        if live.segment in without:
+            continue
         if dead > _DEAD * len(live.segment) or live.segment.outdated:
             return [live]
         alive = max(len(live.segment) - dead, _SMALLEST)

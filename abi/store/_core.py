@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from weakref import WeakSet
 
 from abi._platform import Lock
 from abi.errors import DamageWarning, InputError, StorageError
@@ -24,6 +25,7 @@ from abi.store._log import LogWriter
 from abi.store._manifest import Manifest, manifest_files
 from abi.store._moment import Moment
 from abi.store._recovery import recover
+from abi.store._segment import Segment
 from abi.store.files import Files, Held
 
 __all__ = ["DURABILITIES", "Core"]
@@ -64,6 +66,7 @@ class Core:
         self._lock: Held | None = files.lock("lock") if write else None
         self._failed: OSError | None = None
         self.closed = self.closing = False
+        self._damaged: WeakSet[Segment] = WeakSet()  # that cannot be merged
         try:
             self._open(write)
         except BaseException:

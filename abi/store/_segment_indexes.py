@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import Any, cast
 
 from abi.errors import DamageWarning, FormatError
 from abi.index import Vectors, checked_partitions
@@ -14,6 +15,8 @@ from abi.store.files import Files
 from abi.store.indexes import Before, Choice, Opened, read
 
 __all__ = ["SegmentIndexes"]
+
+_UNOPENED = object()
 
 
 class SegmentIndexes:
@@ -69,7 +72,7 @@ class SegmentIndexes:
 
     def graphs(self) -> list[str]:
         """The vectors whose index file holds a graph."""
-        choices = {name: _choice_of(pack) for name, pack in self._index_packs.items()}
+        choices = {name: _choice_of(pack) for name, pack in list(self._index_packs.items())}
         return [name for name, one in choices.items() if one is not None and one.index == "hnsw"]
 
     @property
@@ -99,9 +102,10 @@ class SegmentIndexes:
 
     def index(self, name: str, kernels: NumpyKernels) -> Opened | None:
         """The index of a vector; None where there is none, or its file cannot be read."""
-        if name not in self._opened:
-            self._opened[name] = self._open(name, kernels)
-        return self._opened[name]
+        found: Any = self._opened.get(name, _UNOPENED)
+        if found is _UNOPENED:  # it may be dropped again meanwhile
+            found = self._opened[name] = self._open(name, kernels)
+        return None if found is None else cast(Opened, found)
 
     def _open(self, name: str, kernels: NumpyKernels) -> Opened | None:
         vectors, partitions = self.vectors(name, kernels), self.partitions(name)

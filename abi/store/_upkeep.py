@@ -143,22 +143,32 @@ class Upkeep(Tending):
             if patient and len(chosen) == 1 and self._wait_for_quiet():
                 continue
             if name is None:
-                layout = self._layout(state, chosen)
-                with self._tidying:
-                    if layout is not None and not self._gone(state, chosen):
-                        self._merge(state, chosen, layout)
+                self._try_merge(state, chosen)
             else:
                 self._index(state, chosen[0], name)
             if self._anew and chosen[0].segment is self._anew[0]:
                 self._anew = None
 
+    def _try_merge(self, state: CollectionState, chosen: list[LiveSegment]) -> None:
+        """Merge segments; those that are damaged are left as they are, and not tried again."""
+        try:
+            layout = self._layout(state, chosen)
+            with self._tidying:
+                if layout is not None and not self._gone(state, chosen):
+                    self._merge(state, chosen, layout)
+        except FormatError as error:
+            self._damaged.update(live.segment for live in chosen)
+            warnings.warn(f"{error}; it is not merged", DamageWarning, stacklevel=3)
+
     def _next_task(self) -> Task | None:
         """Segments to be merged, or one and the vector that lacks an index."""
         for state in self.collections.present():
-            if chosen := choose(state):
+            if chosen := choose(state, self._damaged):
                 return state, chosen, None
         for state in self.collections.present():
             for live in state.segments:
+                if live.segment in self._damaged:
+                    continue
                 for name, settings in state.entry.config.vectors.items():
                     segment, anew = live.segment, (live.segment, name) == self._anew
                     wanted = missing(segment, name, settings, select())

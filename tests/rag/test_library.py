@@ -153,6 +153,30 @@ def test_what_lacked_a_package_is_tried_again(tree: Path, monkeypatch: pytest.Mo
     assert contents(found) == contents(fresh)
 
 
+def test_a_file_that_is_closed_at_first_is_read_later(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = library()
+
+    def closed(path: Any) -> bytes:
+        raise InputError(f"{path}: cannot be read: Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_indexing, "read_bytes", closed)
+        assert found.add(tree).new == 0
+    assert found.add(tree).new == 4
+
+
+def test_long_titles_do_not_multiply(tree: Path) -> None:
+    write(tree, "long.html", f"<title>{'x ' * 600_000}</title><p>{'words ' * 2000}</p>")
+    write(tree, "long.md", f"# {'head ' * 3000}\n\n{'words ' * 2000}")
+    found = library()
+    added = found.add(tree)
+    assert (added.new, added.skipped) == (6, [])
+    sizes = [len(str(point.payload)) for point in found.collection.points()]
+    assert max(sizes) < 2000
+
+
 def test_several_trees_and_files(tree: Path, tmp_path: Path) -> None:
     found = library()
     write(tmp_path / "other", "keys.md", "Other keys.")

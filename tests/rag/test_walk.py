@@ -40,6 +40,12 @@ def test_what_nobody_wants_is_left_out(tmp_path: Path) -> None:
     assert found(tmp_path) == ["a.md", "x/keep.md"]
 
 
+def test_patterns_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    tree(tmp_path, "a.md", "b.md")
+    (tmp_path / ".gitignore").write_bytes(b"\xef\xbb\xbfa.*\n")
+    assert found(tmp_path) == ["b.md"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
 def test_links_are_followed_once(tmp_path: Path) -> None:
     tree(tmp_path / "in", "a.md", "sub/b.md")

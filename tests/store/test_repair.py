@@ -201,3 +201,25 @@ def test_what_is_whole_is_left_as_it_is() -> None:
     before = {name: bytes(data) for name, data in files.contents.items()}
     assert mended(files) == []
     assert {name: bytes(data) for name, data in files.contents.items()} == before
+
+
+def test_damaged_data_that_would_be_merged_do_not_stop_a_repair() -> None:
+    files = database()
+    db = Database(files)
+    other = db.create_collection("b", dim=2)
+    for i in range(5):
+        other.upsert([i], [[i, 1]])
+        db.checkpoint()
+    db["a"].delete([p.id for p in db["a"].points() if isinstance(p.id, int)])
+    db._engine.closing = True  # nothing is merged meanwhile
+    db.checkpoint()
+    name = min(name for name in files.list() if name.endswith("-segment") and name.startswith("c1"))
+    db.close()
+    _, _, start, _, _ = Pack(memoryview(bytes(files.contents[name])), name)._entries["v0/data"]
+    files.contents[name][start] ^= 1
+    db = Database(files)
+    with pytest.warns(DamageWarning, match="v0/data: damaged.*; it is not merged"):
+        assert db.repair() == []
+    assert db.info()["collections"]["b"]["segments"] < 5  # what is whole was merged
+    assert any("v0/data: damaged" in problem for problem in db.check())
+    assert name in files.list()

@@ -63,6 +63,8 @@ def write_npy(points: Collection | Snapshot, path: Path, using: str, force: bool
     n = len(frozen)
     head = {"descr": settings.dtype, "fortran_order": False, "shape": (n, settings.width)}
     beside = path.with_suffix(".jsonl")
+    if beside == path:
+        raise InputError(f"{path}: the lines beside the array have this name; call it .npy")
     for one in (path, beside):
         check_free(one, force)
     with replacing(path) as array, replacing(beside) as lines:

@@ -20,6 +20,7 @@ import numpy as np
 from abi._files import replacing
 from abi.errors import FormatError, InputError, MissingExtraError
 from abi.store._collection import Collection, Snapshot
+from abi.store._config import METRICS
 from abi.store._hit import Point
 from abi.store.exchange._source import Source, check_free
 
@@ -47,7 +48,13 @@ def read_parquet(path: Path, using: str) -> Source:
         schema = file.schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
         raise FormatError(f"no Parquet file: {error}", source=str(path)) from None
+    if len(set(schema.names)) < len(schema.names):
+        raise FormatError("two columns of one name", source=str(path))
     columns = _vector_columns(pa, schema, using)
+    for column in columns:
+        kind = schema.field(column).type
+        if not _is_list(pa, kind):
+            raise InputError(f"{path}: column {column!r} is {kind}; expected lists of numbers")
     dims: dict[str, int] | None = {}
     for column, name in columns.items():
         kind = schema.field(column).type
@@ -55,9 +62,10 @@ def read_parquet(path: Path, using: str) -> Source:
             dims[name] = kind.list_size * (8 if pa.types.is_uint8(kind.value_type) else 1)
         else:
             dims = None
-    metric = _metric(schema)
+    metrics = _metrics(schema)
+    metric = next(iter(metrics.values())) if len(set(metrics.values())) == 1 else None
     n = file.metadata.num_rows
-    return Source(dims, metric, n, lambda size: _batches(pa, path, columns, size))
+    return Source(dims, metric, n, lambda size: _batches(pa, path, columns, size), metrics)
 
 
 def write_parquet(points: Collection | Snapshot, path: Path, force: bool) -> int:
@@ -146,18 +154,22 @@ def _vector_columns(pa: Any, schema: Any, using: str) -> dict[str, str]:
     return dict.fromkeys(lists, using)
 
 
-def _is_floats(pa: Any, kind: Any) -> bool:
+def _is_list(pa: Any, kind: Any) -> bool:
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(is_(kind) for is_ in lists) and pa.types.is_floating(kind.value_type)
+    return any(is_(kind) for is_ in lists)
 
 
-def _metric(schema: Any) -> str | None:
-    """The metric, where the file says one for all."""
+def _is_floats(pa: Any, kind: Any) -> bool:
+    return _is_list(pa, kind) and bool(pa.types.is_floating(kind.value_type))
+
+
+def _metrics(schema: Any) -> dict[str, str]:
+    """The metric of each vector, where the file says them."""
     try:
-        metrics = set(json.loads((schema.metadata or {})[_KEY])["metrics"].values())
-        return str(metrics.pop()) if len(metrics) == 1 else None
+        metrics = json.loads((schema.metadata or {})[_KEY])["metrics"]
+        return {name: metric for name, metric in metrics.items() if metric in METRICS}
     except (KeyError, ValueError, TypeError, AttributeError):
-        return None
+        return {}
 
 
 def _batches(pa: Any, path: Path, columns: dict[str, str], size: int) -> Iterator[dict[str, Any]]:
@@ -196,9 +208,12 @@ def _payload(item: object, path: str) -> Any:
     if not isinstance(item, str):
         return _plain(item)
     try:
-        return json.loads(item)
+        found = json.loads(item)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: payload {item[:40]!r} is no JSON: {error}") from None
+    if found is not None and not isinstance(found, dict):
+        raise InputError(f"{path}: payload {item[:40]!r}; expected an object")
+    return found
 
 
 def _vectors(pa: Any, column: Any) -> Any:

@@ -22,18 +22,21 @@ class Source:
         Components of each vector by its name, bits of those of bytes; None where the file does
         not say.
     metric : str or None
-        "cosine", "ip", "l2" or "hamming"; None where the file does not say.
+        "cosine", "ip", "l2" or "hamming"; None where the file does not say, or `metrics` does.
     n : int or None
         Points; None where the file does not say.
     batches : callable
         `batches(size)` yields arguments of `Collection.upsert`, for up to `size` points each. It
         raises `InputError` or `FormatError` where the file turns out to be none.
+    metrics : dict of str to str
+        By vector, where the file says them.
     """
 
     dims: dict[str, int] | None
     metric: str | None
     n: int | None
     batches: Callable[[int], Iterator[dict[str, Any]]] = field(repr=False)
+    metrics: dict[str, str] = field(default_factory=dict)
 
 
 def check_free(path: Path, force: bool) -> Path:

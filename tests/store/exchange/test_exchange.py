@@ -88,6 +88,14 @@ def test_several_vectors_go_through(tmp_path: Path, end: str) -> None:
     assert contents(again) == contents(notes)
 
 
+def test_metrics_go_through(tmp_path: Path) -> None:
+    notes = collection(vectors={"x": {"dim": 2, "metric": "l2"}, "y": {"dim": 3, "metric": "ip"}})
+    write_points(notes, tmp_path / "x.parquet")
+    source = read_points(tmp_path / "x.parquet")
+    assert (source.dims, source.metric) == ({"x": 2, "y": 3}, None)
+    assert source.metrics == {"x": "l2", "y": "ip"}
+
+
 @pytest.mark.parametrize("end", ["jsonl", "parquet"])
 def test_points_without_vectors_go_through(tmp_path: Path, end: str) -> None:
     notes = collection()
@@ -107,6 +115,10 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_is_left(tmp_path: Path
         write_points(several, tmp_path / "x.npy")
     with pytest.raises(InputError, match=r"x.txt: format not known; expected one of jsonl, npy"):
         write_points(notes, tmp_path / "x.txt")
+    with pytest.raises(
+        InputError, match=r"the lines beside the array have this name; call it .npy"
+    ):
+        write_points(collection(), tmp_path / "x.jsonl", "npy")
     with pytest.raises(InputError, match="format faiss; expected one of jsonl, npy, parquet"):
         write_points(notes, tmp_path / "x", "faiss")
     assert list(tmp_path.iterdir()) == []
@@ -195,6 +207,15 @@ def test_columns_that_are_not_clear_are_refused(tmp_path: Path) -> None:
     (batch,) = read_points(tmp_path / "ragged.parquet").batches(10)
     with pytest.raises(InputError, match="vectors"):
         collection(dim=1).upsert(**batch)
+    pq.write_table(pa.table({"vector": ["a", "b"]}), tmp_path / "text.parquet")
+    with pytest.raises(InputError, match="column 'vector' is string; expected lists of numbers"):
+        read_points(tmp_path / "text.parquet")
+    pq.write_table(pa.table({"payload": ["[1]"], "n": [1]}), tmp_path / "list.parquet")
+    with pytest.raises(InputError, match=r"payload '\[1\]'; expected an object"):
+        list(read_points(tmp_path / "list.parquet").batches(10))
+    pq.write_table(pa.table([[1], [2]], names=["a", "a"]), tmp_path / "twice.parquet")
+    with pytest.raises(FormatError, match="two columns of one name"):
+        read_points(tmp_path / "twice.parquet")
     pq.write_table(pa.table({"id": [1], "payload": ["{"]}), tmp_path / "bad.parquet")
     with pytest.raises(InputError, match=r"bad.parquet: payload '\{' is no JSON"):
         list(read_points(tmp_path / "bad.parquet").batches(10))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -46,3 +48,21 @@ def check(growing: GrowingColumns, rows: list[bytes]) -> None:
             for parsed in map(parse, FILTERS):
                 expected = [parsed.matches(payload) for payload in some]
                 assert parsed.mask(block, some.__getitem__).tolist() == expected
+
+
+def test_readers_at_the_same_time_make_each_block_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abi.store.payload._growing._BLOCK", 4)
+    rows = [encode({"n": i}, "p") for i in range(40)]
+    growing = GrowingColumns(rows)
+    plain = growing._built
+
+    def slowly(start: int, stop: int) -> Any:
+        time.sleep(0.002)
+        return plain(start, stop)
+
+    monkeypatch.setattr(growing, "_built", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(growing.blocks, [40] * 8))
+    for blocks in found:
+        words = [block.paths["n"].column("int").words.tolist() for block in blocks]
+        assert words == [list(range(i, i + 4)) for i in range(0, 40, 4)]

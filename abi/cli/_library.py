@@ -70,6 +70,8 @@ def opened(args: argparse.Namespace, *, write: bool) -> Iterator[Library]:
         holder = str(error).partition(";")[0]
         raise InputError(f"{holder}; wait for it, or end it") from None
     except FormatError as error:
+        if not str(error).startswith(folder):
+            raise  # of a model, say
         cure = f"abi db check {folder} --repair mends what follows from the rest; else delete it"
         raise InputError(f"{error}; {cure} and index again") from None
 

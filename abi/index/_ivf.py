@@ -214,8 +214,11 @@ class IVF:
 
     def _exact(self, queries: npt.NDArray[Any], k: int, allow: Mask | None) -> Found:
         """The best of all rows that are in partitions."""
-        among = np.ones(len(self), np.bool_) if allow is None else allow.copy()
-        among[int(self.offsets[-1]) :] = False
+        live = int(self.offsets[-1])
+        among = np.ones(len(self), np.bool_) if allow is None else allow
+        if live < len(among):
+            among = among.copy()
+            among[live:] = False
         rows, scores = exact(self.scorer, queries, k, among)
         if self.order is None:
             return rows, scores

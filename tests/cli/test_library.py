@@ -97,6 +97,24 @@ def test_a_model_writes_the_answer(folder: Path, capsys: pytest.CaptureFixture[s
     assert f"[1] docs{os.sep}guide.md:" in text
 
 
+def test_damage_names_what_is_damaged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out(capsys, "index", "docs")
+    (folder / "bad.gguf").write_bytes(b"GGUF" + bytes(40))
+    told = err(capsys, "ask", "descale", "-m", "bad.gguf")
+    assert told.startswith("bad.gguf")
+    assert "abi db check" not in told
+    (segment,) = (folder / "library").glob("*-segment")
+    data = bytearray(segment.read_bytes())
+    at = data.index(b"Descale a kettle")
+    data[at] ^= 1
+    segment.write_bytes(data)
+    told = err(capsys, "ask", "descale")
+    assert "text/data: damaged: checksum" in told
+    assert told.endswith(
+        "--repair mends what follows from the rest; else delete it and index again"
+    )
+
+
 def test_what_is_gone_is_forgotten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out(capsys, "index", "docs")
     (folder / "docs" / "guide.md").unlink()

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from abi.errors import InputError
 from abi.store._hit import Point
 
-__all__ = ["json_line", "points_of_lines", "read_jsonl"]
+__all__ = ["columns_of", "json_line", "points_of_lines", "read_jsonl"]
 
 _KEYS = {"id", "vector", "vectors", "payload", "text"}
 
@@ -50,10 +50,10 @@ def read_jsonl(file: BinaryIO, name: str, size: int) -> Iterator[dict[str, Any]]
     for point in points_of_lines(file, name):
         waiting.append(point)
         if len(waiting) == size:
-            yield _columns(waiting)
+            yield columns_of(waiting)
             waiting = []
     if waiting:
-        yield _columns(waiting)
+        yield columns_of(waiting)
 
 
 def points_of_lines(file: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
@@ -77,7 +77,8 @@ def _point(text: bytes, where: str) -> dict[str, Any]:
     return point
 
 
-def _columns(points: list[dict[str, Any]]) -> dict[str, Any]:
+def columns_of(points: list[dict[str, Any]]) -> dict[str, Any]:
+    """Arguments of `upsert` for the objects of some lines."""
     named = [
         {**p.get("vectors", {}), **({"": p["vector"]} if "vector" in p else {})} for p in points
     ]

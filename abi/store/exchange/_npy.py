@@ -18,7 +18,7 @@ from abi._files import replacing
 from abi.errors import FormatError, InputError
 from abi.store._collection import Collection, Snapshot
 from abi.store._hit import Point
-from abi.store.exchange._jsonl import json_line, points_of_lines
+from abi.store.exchange._jsonl import columns_of, json_line, points_of_lines
 from abi.store.exchange._source import Source, check_free
 
 __all__ = ["read_npy", "write_npy"]
@@ -103,13 +103,7 @@ def _batches(
         lines = points_of_lines(file, str(beside))
         start = 0
         while points := list(islice(lines, size)):
-            vectors: dict[str, Any] = {using: data[start : start + len(points)]}
-            for name in dict.fromkeys(name for p in points for name in p.get("vectors", {})):
-                vectors[name] = [p.get("vectors", {}).get(name) for p in points]
-            yield {
-                "ids": [p["id"] for p in points],
-                "vectors": vectors,
-                "payloads": [p.get("payload") for p in points],
-                "texts": [p.get("text") for p in points],
-            }
+            found = columns_of(points)
+            found["vectors"][using] = data[start : start + len(points)]
+            yield found
             start += len(points)

@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["mean", "cls", "last"],
         help="how tokens become a vector (the file's)",
     )
+    prompts = parser.add_mutually_exclusive_group()
+    prompts.add_argument(
+        "--prompt-name", metavar="NAME", help='which of the file\'s prompts, such as "query"'
+    )
+    prompts.add_argument("--prompt", metavar="TEXT", help="what to put before each text instead")
     parser.add_argument("--no-normalize", action="store_true", help="leave lengths as they are")
     parser.add_argument("--truncate", action="store_true", help="leave out what does not fit")
     kinds = parser.add_mutually_exclusive_group()
@@ -55,14 +60,18 @@ def run(args: argparse.Namespace) -> None:
     if not texts:
         raise InputError("there is no text; give one or more, or a file with -f")
     model = load_model(args)
-    if args.rerank is not None and (args.pooling is not None or args.no_normalize):
-        raise InputError("--pooling and --no-normalize are for vectors, not for --rerank")
     if args.rerank is not None:
+        for_vectors = (args.pooling, args.prompt, args.prompt_name)
+        if args.no_normalize or any(option is not None for option in for_vectors):
+            cure = "--pooling, --prompt, --prompt-name and --no-normalize are for vectors"
+            raise InputError(f"{cure}, not for --rerank")
         _rank(args, model, texts)
         return
     with Bar("embed", "text") as bar:
         vectors = model.embed(
             texts,
+            prompt_name=args.prompt_name,
+            prompt=args.prompt,
             pooling=args.pooling,
             normalize=not args.no_normalize,
             truncate=args.truncate,

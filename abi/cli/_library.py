@@ -34,6 +34,11 @@ def add_library(parser: argparse.ArgumentParser) -> None:
         "--embed-model", metavar="MODEL",
         help="a GGUF embedding model (default: the static embedding that ships)",
     )  # fmt: skip
+    for name, what in (("query", "questions"), ("document", "documents")):
+        parser.add_argument(
+            f"--{name}-prompt", metavar="TEXT",
+            help=f"what the embedding model wants before {what} (what its file says)",
+        )  # fmt: skip
 
 
 def add_search(parser: argparse.ArgumentParser, k: int) -> None:
@@ -79,13 +84,17 @@ def opened(args: argparse.Namespace, *, write: bool) -> Iterator[Library]:
 def embedder_of(args: argparse.Namespace) -> Embedder:
     """The static embedding, or a model that was asked for."""
     if args.embed_model is None:
+        if args.query_prompt is not None or args.document_prompt is not None:
+            raise InputError("--query-prompt and --document-prompt are for an --embed-model")
         from abi.embedding import StaticEmbedding
 
         found: Embedder = StaticEmbedding.default()
         return found
-    return _ModelEmbedder(
-        loaded(args.embed_model), Path(args.embed_model).name.removesuffix(".gguf")
-    )
+    from abi.rag import ModelEmbedder
+
+    name = Path(args.embed_model).name.removesuffix(".gguf")
+    model = loaded(args.embed_model)
+    return ModelEmbedder(model, name, args.query_prompt, args.document_prompt)
 
 
 def loaded(name: str, **options: Any) -> Model:
@@ -95,19 +104,6 @@ def loaded(name: str, **options: Any) -> Model:
     check_model(name)
     with Bar("load", "B") as bar:
         return load(name, progress=bar.update, **options)
-
-
-class _ModelEmbedder:
-    """Vectors by a model."""
-
-    def __init__(self, model: Model, name: str) -> None:
-        self._model, self.name, self.dim = model, name, model.config.n_embd
-
-    def embed(self, texts: Sequence[str]) -> Any:
-        return self._model.embed(texts, truncate=True)
-
-    def count(self, text: str) -> int:
-        return len(self._model.tokenizer.encode(text))
 
 
 def find(args: argparse.Namespace, library: Library, question: str) -> list[Passage]:

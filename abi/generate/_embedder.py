@@ -136,33 +136,33 @@ class Embedder:
         cancel: Callable[[], bool] | None,
         progress: Progress | None,
     ) -> list[F32]:
-        """Vectors of token sequences, in their order.
+        """Vectors of token sequences, in their order. Those of like length go together.
 
         Raises
         ------
         Cancelled
             If `cancel()` is true before a forward pass.
         """
-        found: list[F32] = []
+        found: dict[int, F32] = {}
         for group in self._groups(sequences):
             if cancel is not None and cancel():
                 raise Cancelled(f"cancelled after {len(found)} of {len(sequences)} texts")
-            batch = Batch.join([Batch.of(ids, slot=slot) for slot, ids in enumerate(group)])
-            found += embed_batch(self.transformer, batch, kind, self.n_ctx)
-            if not all(np.isfinite(vector).all() for vector in found[-len(group) :]):
+            batch = Batch.join([Batch.of(sequences[i], slot=n) for n, i in enumerate(group)])
+            vectors = embed_batch(self.transformer, batch, kind, self.n_ctx)
+            if not all(np.isfinite(vector).all() for vector in vectors):
                 raise FormatError("the model computes NaN or infinity; its weights are broken")
+            found.update(zip(group, vectors, strict=True))
             if progress is not None:
                 progress(len(found), len(sequences))
-        return found
+        return [found[i] for i in range(len(sequences))]
 
-    def _groups(self, sequences: list[Ids]) -> Iterator[list[Ids]]:
-        """Neighbours whose cache of one forward pass stays small."""
-        group: list[Ids] = []
-        for ids in sequences:
-            longest = max(map(len, [*group, ids]))
-            if group and longest * (len(group) + 1) > self.n_batch:
+    def _groups(self, sequences: list[Ids]) -> Iterator[list[int]]:
+        """Which go through together, shortest first: of like length, in a cache that is small."""
+        group: list[int] = []
+        for i in sorted(range(len(sequences)), key=lambda i: len(sequences[i])):
+            if group and len(sequences[i]) * (len(group) + 1) > self.n_batch:
                 yield group
                 group = []
-            group.append(ids)
+            group.append(i)
         if group:
             yield group

@@ -11,6 +11,7 @@ from abi.errors import FormatError, InputError
 from abi.generate._base import ModelBase
 from abi.generate._decode import Cancel
 from abi.generate._embedder import Embedder
+from abi.generate._prompts import prompt_of, prompts_of
 from abi.model import Progress
 
 __all__ = ["EmbeddingModel"]
@@ -29,10 +30,17 @@ def _unit(vectors: F32) -> F32:
 class EmbeddingModel(ModelBase):
     """Texts to vectors and scores."""
 
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What the file wants before texts, by what they are for; empty if it does not say."""
+        return prompts_of(self.metadata)
+
     def embed(
         self,
         texts: str | Sequence[str],
         *,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
         pooling: str | None = None,
         normalize: bool = True,
         truncate: bool = False,
@@ -44,7 +52,12 @@ class EmbeddingModel(ModelBase):
         Parameters
         ----------
         texts : sequence of str
-            Or one text, for one row. Prefixes that a model wants ("query: ") are the caller's.
+            Or one text, for one row.
+        prompt_name : str, optional
+            Which of `prompts` is put before each text, such as "query"; None takes the file's
+            default, if it has one.
+        prompt : str, optional
+            What is put before each text instead, such as "query: " where the file has no prompts.
         pooling : {"mean", "cls", "last"}, optional
             How the vectors of tokens become one; None takes what the file names.
         normalize : bool
@@ -63,7 +76,8 @@ class EmbeddingModel(ModelBase):
         Raises
         ------
         InputError
-            If the file names no pooling and none is given, or a text has no tokens.
+            If the file names no pooling and none is given, a text has no tokens, or the file has
+            no prompt of that name.
         ContextLengthError
             If a text does not fit.
 
@@ -75,9 +89,10 @@ class EmbeddingModel(ModelBase):
         """
         listed = [texts] if isinstance(texts, str) else texts
         _check_texts("texts", listed)
+        before = prompt_of(self.metadata, prompt_name, prompt)
         embedder = self._embedder()
         kind = embedder.pooling(pooling)
-        sequences = embedder.encode(listed, truncate=truncate)
+        sequences = embedder.encode([f"{before}{text}" for text in listed], truncate=truncate)
         found = embedder.run(sequences, kind, cancel, progress)
         vectors = np.stack(found) if found else np.empty((0, self.config.n_embd), np.float32)
         return _unit(vectors) if normalize else vectors

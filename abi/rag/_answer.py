@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from abi.documents import sentences
-from abi.rag._library import Embedder, query_vector
+from abi.rag._embedder import Embedder, query_vector
 from abi.rag._passage import Passage
 from abi.text import analyse
 

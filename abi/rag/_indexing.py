@@ -18,7 +18,7 @@ from abi.rag._walk import TreeFile, walk
 from abi.store import Collection
 
 if TYPE_CHECKING:
-    from abi.rag._library import Embedder
+    from abi.rag._embedder import Embedder
 
 __all__ = ["Added", "Indexing"]
 

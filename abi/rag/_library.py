@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from abi.errors import InputError
+from abi.rag._embedder import Embedder, query_vector
 from abi.rag._indexing import Added, Indexing
 from abi.rag._passage import Passage
 from abi.store import Collection, Database
 
-__all__ = ["Embedder", "Library"]
+__all__ = ["Library"]
 
 MODES = ("hybrid", "text", "vector")
 
@@ -32,29 +32,6 @@ _SHARE = 0.6  # of encoders
 _MOST_TREES = 100_000
 
 Rerank = Callable[[str, Sequence[str]], Sequence[float]]
-
-
-class Embedder(Protocol):
-    """What makes vectors of texts.
-
-    Attributes
-    ----------
-    name : str
-        What made the vectors: those of another are not compared with them.
-    dim : int
-        Numbers a vector.
-    """
-
-    name: str
-    dim: int
-
-    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """A vector of each text, `(n, dim)`. Those of questions are by `embed_query`, if it has
-        that method, which takes and gives the same.
-        """
-
-    def count(self, text: str) -> int:
-        """Tokens of a text."""
 
 
 class Library:
@@ -206,12 +183,6 @@ class Library:
         scores = np.asarray(rerank(question, [passage.text for passage in found]), np.float64)
         order = np.argsort(-scores, kind="stable")[:k].tolist()
         return [_scored(found[i], float(scores[i])) for i in order]
-
-
-def query_vector(embedder: Embedder, question: str) -> npt.NDArray[np.float32]:
-    """The vector of a question, `(dim,)`."""
-    embed = getattr(embedder, "embed_query", embedder.embed)
-    return np.asarray(embed([question])[0], np.float32)
 
 
 def _scored(passage: Passage, score: float) -> Passage:

@@ -105,3 +105,13 @@ def test_mistakes_are_a_line(
         error = capsys.readouterr().err
         assert words in error
         assert error.count("\n") == 1
+
+
+def test_what_goes_before_texts_can_be_given(bert: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = output(capsys, "-m", bert, "a cat", "--prompt", "query: ").splitlines()
+    want = abi.load(bert).embed("query: a cat")[0]
+    np.testing.assert_allclose(json.loads(line), want, rtol=0, atol=1e-6)
+    assert main(["embed", "-m", bert, "a cat", "--prompt-name", "query"]) == 2
+    assert "the file has none" in capsys.readouterr().err
+    assert main(["embed", "-m", bert, "a", "--rerank", "b", "--prompt", "c"]) == 2
+    assert "are for vectors, not for --rerank" in capsys.readouterr().err

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 import abi
-from abi.errors import Cancelled, ContextLengthError, InputError, UnsupportedError
+from abi.errors import (
+    Cancelled,
+    ContextLengthError,
+    FormatError,
+    InputError,
+    UnsupportedError,
+)
 from abi.generate import Model, perplexity
 from abi.gguf import read, write
 from abi.model import Batch, embed_batch
@@ -185,3 +191,53 @@ def test_an_encoder_sees_all_of_a_text_whatever_the_batch() -> None:
     np.testing.assert_allclose(found[1], found[0], rtol=0, atol=1e-4)
     with pytest.raises(UnsupportedError, match="perplexity is of causal models"):
         perplexity(models[0], "a text " * 99, n_ctx=16)
+
+
+PROMPTS = {
+    "sentence_transformers.prompt.query": "find: ",
+    "sentence_transformers.prompt.passage": "text: ",
+}
+
+
+def test_prompts_of_the_file_go_before_texts(bert: Model) -> None:
+    model = changed(ENCODERS["bert"], PROMPTS)
+    assert model.prompts == {"query": "find: ", "passage": "text: "}
+    for given, before in (
+        ({}, ""),
+        ({"prompt_name": "query"}, "find: "),
+        ({"prompt": "say "}, "say "),
+    ):
+        want = bert.embed([f"{before}{text}" for text in TEXTS])
+        np.testing.assert_array_equal(model.embed(TEXTS, **given), want)
+    assert bert.prompts == {}
+
+
+def test_the_default_prompt_is_used_where_none_is_asked_for(bert: Model) -> None:
+    model = changed(
+        ENCODERS["bert"], {**PROMPTS, "sentence_transformers.default_prompt": "passage"}
+    )
+    np.testing.assert_array_equal(model.embed("a cat"), bert.embed("text: a cat"))
+    np.testing.assert_array_equal(model.embed("a cat", prompt=""), bert.embed("a cat"))
+
+
+def test_prompts_that_are_not_there_are_refused(bert: Model) -> None:
+    with pytest.raises(InputError, match="prompt_name='query': the file has none; give the text"):
+        bert.embed("a cat", prompt_name="query")
+    with pytest.raises(InputError, match="the file has query, passage"):
+        changed(ENCODERS["bert"], PROMPTS).embed("a cat", prompt_name="document")
+    with pytest.raises(InputError, match="prompt and prompt_name exclude each other"):
+        bert.embed("a cat", prompt_name="query", prompt="")
+    broken = changed(ENCODERS["bert"], {"sentence_transformers.default_prompt": "query"})
+    with pytest.raises(FormatError, match=r"'query' is none of the prompts \[\]"):
+        broken.embed("a cat")
+    with pytest.raises(FormatError, match="expected a string, got 7"):
+        changed(ENCODERS["bert"], {"sentence_transformers.prompt.query": 7}).embed("a cat")
+
+
+def test_texts_of_like_length_go_through_together(bert: Model) -> None:
+    few = abi.load(case_bytes(ENCODERS["bert"]), kernels="numpy", n_batch=32)
+    texts = ["a b c d e f g h i j k l m n o p q r", "a", "b", "c", "d", "e"]
+    seen: list[int] = []
+    got = few.embed(texts, progress=lambda done, all: seen.append(done))
+    assert seen[0] == 5  # the long one alone, after those that are short
+    np.testing.assert_allclose(got, bert.embed(texts), rtol=0, atol=1e-5)

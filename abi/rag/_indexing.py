@@ -20,7 +20,7 @@ from abi.store import Collection
 if TYPE_CHECKING:
     from abi.rag._embedder import Embedder
 
-__all__ = ["Added", "Indexing"]
+__all__ = ["Added", "Indexing", "tree_name"]
 
 SIZE, OVERLAP = 256, 32  # tokens of a chunk, and of what it repeats of the one before
 _TITLE, _HEADINGS = 200, 16  # characters of one, and how many, that each chunk has
@@ -51,6 +51,11 @@ class Added:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def files(self) -> int:
+        """Those that were looked at."""
+        return self.new + self.changed + self.unchanged + len(self.skipped)
+
 
 @dataclass
 class _Pending:
@@ -78,8 +83,10 @@ class Indexing:
     ----------
     collection : Collection
     embedder : Embedder
-    place : Path
-        A folder or a file.
+    root : Path
+        The folder that the names of files are relative to.
+    within : str
+        A folder or a file of it, which alone is looked at; "" for all of it.
     progress, cancel : callable
         See `Library.add`.
     """
@@ -88,14 +95,15 @@ class Indexing:
         self,
         collection: Collection,
         embedder: Embedder,
-        place: Path,
+        root: Path,
+        within: str,
         progress: Callable[[int, int, str], None] | None,
         cancel: Callable[[], bool],
     ) -> None:
-        self._collection, self._embedder, self._place = collection, embedder, place
+        self._collection, self._embedder = collection, embedder
         self._progress, self._cancel = progress, cancel
-        root = place if place.is_dir() else place.parent
-        self._tree = f"{root.as_posix().rstrip('/')}/"
+        self._root, self._within = root, within
+        self._tree = tree_name(root)
         # A table takes texts of any length: its tokens need not be counted exactly.
         self._count = None if isinstance(embedder, StaticEmbedding) else embedder.count
         self._made = f"{READERS} {SIZE} {OVERLAP} {embedder.name}"
@@ -114,27 +122,33 @@ class Indexing:
             self._take(file, known.pop(self._key(file.name), None))
             if self._progress:
                 self._progress(done + 1, len(files), file.name)
-        if self._place.is_dir():
-            self._forget(known)
+        self._forget(known)
         self._write()
         self._added.seconds = time.perf_counter() - start
         return self._added
 
     def _known(self) -> dict[str, dict[str, Any]]:
-        """What the collection has of this tree's files, by id."""
+        """What the collection has of the files that are looked at, by id."""
         where = {"tree": self._tree, "kind": "file"}
-        return {str(p.id): p.payload for p in self._collection.points(where) if p.payload}
+        known = {str(p.id): dict(p.payload or {}) for p in self._collection.points(where)}
+        return {key: record for key, record in known.items() if self._is_in(record["name"])}
 
     def _files(self) -> Iterator[TreeFile]:
-        if self._place.is_dir():
-            endings = frozenset(chain.from_iterable(formats().values()))
-            yield from walk(self._place, endings, self._skip)
-        else:
-            status = self._place.stat()
-            yield TreeFile(self._place, self._place.name, status.st_size, status.st_mtime_ns)
+        path = self._root / self._within
+        if path.is_file():
+            status = path.stat()
+            yield TreeFile(path, self._within, status.st_size, status.st_mtime_ns)
+            return
+        endings = frozenset(chain.from_iterable(formats().values()))
+        found = walk(self._root, endings, self._skip)
+        yield from (file for file in found if self._is_in(file.name))
+
+    def _is_in(self, name: str) -> bool:
+        return not self._within or f"{name}/".startswith(f"{self._within}/")
 
     def _skip(self, name: str, reason: str) -> None:
-        self._added.skipped.append((name, reason))
+        if name == "." or self._is_in(name):
+            self._added.skipped.append((name, reason))
 
     def _key(self, name: str) -> str:
         return hashlib.blake2b(
@@ -225,6 +239,11 @@ class Indexing:
         rows = [None if text is None else next(vectors) for text in pending.embedded]
         given = {self._embedder.name: rows} if texts else None
         self._collection.upsert(pending.ids, given, pending.payloads, pending.texts)
+
+
+def tree_name(root: Path) -> str:
+    """What a folder's tree is called."""
+    return f"{root.as_posix().rstrip('/')}/"
 
 
 def _short(title: str | None) -> str | None:

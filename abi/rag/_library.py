@@ -16,7 +16,7 @@ import numpy as np
 
 from abi.errors import InputError
 from abi.rag._embedder import Embedder, query_vector
-from abi.rag._indexing import Added, Indexing
+from abi.rag._indexing import Added, Indexing, tree_name
 from abi.rag._passage import Passage
 from abi.store import Collection, Database
 
@@ -30,6 +30,7 @@ SHARES = {"static-minilm-128": 0.3}
 _SHARE = 0.6  # of encoders
 
 _MOST_TREES = 100_000
+_AT_ONCE = 1000  # names of a filter
 
 Rerank = Callable[[str, Sequence[str]], Sequence[float]]
 
@@ -83,7 +84,8 @@ class Library:
         """Read the documents of a folder, or one file; what did not change is passed over.
 
         Files that are no more there leave the library. A file that cannot be read is told in
-        what is returned, and is tried again when it has changed.
+        what is returned, and is tried again when it has changed. What lies in a tree that was
+        added before stays a part of it, and a tree takes over what was added of it before.
 
         Parameters
         ----------
@@ -105,10 +107,51 @@ class Library:
         place = Path(os.path.realpath(tree))
         if not place.exists():
             raise InputError(f"{tree}: no such file or folder; what is gone can be removed")
-        return Indexing(self.collection, self.embedder, place, progress, cancel).run()
+        root, within = self._tree_of(place)
+        added = self._run(root, within, progress, cancel)
+        if within and place.is_dir() and not added.files:  # left out of the tree it lies in
+            return self._run(place, "", progress, cancel)
+        if not within:
+            self._absorb(tree_name(root))
+        return added
+
+    def _run(self, root: Path, within: str, *options: Any) -> Added:
+        return Indexing(self.collection, self.embedder, root, within, *options).run()
+
+    def _tree_of(self, place: Path) -> tuple[Path, str]:
+        """The folder that a place is indexed under, and what it is of it, "" for all."""
+        own = tree_name(place)
+        above = [tree for tree in self.trees() if own.startswith(tree) and own != tree]
+        if above:
+            root = Path(min(above, key=len))
+            return root, place.relative_to(root).as_posix()
+        return (place, "") if place.is_dir() else (place.parent, place.name)
+
+    def _absorb(self, tree: str) -> None:
+        """Forget, of the trees within one, the files that it has too."""
+        whole = set(self._names(tree))
+        for inner in self.trees():
+            if inner != tree and inner.startswith(tree):
+                below = inner.removeprefix(tree)
+                self._forget(inner, [n for n in self._names(inner) if f"{below}{n}" in whole])
+
+    def _names(self, tree: str) -> list[str]:
+        """The files of a tree."""
+        points = self.collection.points({"tree": tree, "kind": "file"})
+        return [str((point.payload or {})["name"]) for point in points]
+
+    def _forget(self, tree: str, names: Sequence[str]) -> None:
+        for i in range(0, len(names), _AT_ONCE):
+            some = list(names[i : i + _AT_ONCE])
+            self.collection.delete(filter={"tree": tree, "name": {"$in": some}})
 
     def remove(self, tree: str | os.PathLike[str]) -> int:
-        """Forget the documents of a tree that was added, or one file; return how many they were.
+        """Forget the documents of a tree that was added, or those of it in one folder or file.
+
+        Returns
+        -------
+        int
+            How many they were.
 
         Raises
         ------
@@ -122,9 +165,10 @@ class Library:
             return trees[name]
         for name in trees:
             if place.startswith(name):
-                file = {"tree": name, "name": place.removeprefix(name)}
-                if self.collection.delete(filter=file):
-                    return 1
+                part = f"{place.removeprefix(name)}/"
+                if found := [n for n in self._names(name) if f"{n}/".startswith(part)]:
+                    self._forget(name, found)
+                    return len(found)
         known = ", ".join(trees) or "none"
         raise InputError(f"{tree}: not in the library; there are: {known}")
 

@@ -186,7 +186,7 @@ def test_several_trees_and_files(tree: Path, tmp_path: Path) -> None:
     assert found.trees() == {f"{tree.as_posix()}/": 4, f"{(tmp_path / 'other').as_posix()}/": 1}
     only = found.search("keys", filter={"tree": f"{(tmp_path / 'other').as_posix()}/"})
     assert {passage.text for passage in only} == {"Other keys."}
-    for wrong in (tree / "nope.md", tree / "sub", tmp_path, tmp_path / "other" / "typo"):
+    for wrong in (tree / "nope.md", tmp_path, tmp_path / "other" / "typo"):
         with pytest.raises(InputError, match=r"not in the library; there are: .*tree/, .*other/"):
             found.remove(wrong)
     assert found.remove(tree / "tea.txt") == 1
@@ -283,3 +283,44 @@ def test_batches_are_as_one(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert contents(one_by_one) == contents(whole)
     assert one_by_one.collection._engine.sequence > whole.collection._engine.sequence
     assert time.time() > 0
+
+
+def test_a_folder_of_a_tree_is_a_part_of_it(tree: Path) -> None:
+    found = library()
+    found.add(tree)
+    whole = contents(found)
+    write(tree, "sub/table.csv", "name,price\npot,14\n")
+    write(tree, "tea.txt", "Nothing.")
+    added = found.add(tree / "sub")
+    assert (added.changed, added.unchanged, added.removed) == (1, 1, 0)
+    assert found.trees() == {f"{tree.as_posix()}/": 4}
+    write(tree, "sub/table.csv", PAGES["sub/table.csv"])
+    write(tree, "tea.txt", PAGES["tea.txt"])
+    assert found.add(tree / "sub" / "table.csv").changed == 1
+    assert contents(found) == whole
+    (tree / "sub" / "code.py").unlink()
+    assert found.add(tree / "sub").removed == 1
+    assert found.trees() == {f"{tree.as_posix()}/": 3}
+
+
+def test_a_tree_takes_over_the_trees_within_it(tree: Path) -> None:
+    found, alone = library(), library()
+    write(tree, "sub/.hidden/a.txt", "Only if it is named.")
+    found.add(tree / "sub")
+    found.add(tree / "sub" / ".hidden")  # `sub` leaves it out
+    assert len(found.trees()) == 2
+    found.add(tree)
+    alone.add(tree)
+    hidden = f"{tree.as_posix()}/sub/.hidden/"
+    assert found.trees() == {f"{tree.as_posix()}/": 4, hidden: 1}
+    assert found.remove(tree / "sub" / ".hidden") == 1
+    assert contents(found) == contents(alone)
+
+
+def test_a_folder_of_a_tree_is_removed(tree: Path) -> None:
+    found = library()
+    found.add(tree)
+    assert found.remove(tree / "sub") == 2
+    assert found.trees() == {f"{tree.as_posix()}/": 2}
+    with pytest.raises(InputError, match="not in the library"):
+        found.remove(tree / "su")

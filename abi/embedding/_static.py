@@ -136,7 +136,7 @@ class StaticEmbedding:
         for low in range(0, len(ids), _STEP):
             high = min(low + _STEP, len(ids))
             first, last = np.searchsorted(ends, [low, high - 1], side="right")
-            here = np.maximum(starts[first : last + 1] - low, 0)
+            here = np.maximum(starts[first : last + 1] - low, 0).astype(np.intp, copy=False)
             rows = self._rows[ids[low:high]]
             out[texts[first : last + 1]] += np.add.reduceat(rows, here, axis=0)
         return out

@@ -61,7 +61,7 @@ def _renumbered(graph: Graph, rows: I64) -> Graph:
     if np.any(levels == ABSENT):
         row = int(rows[levels == ABSENT][0])
         raise InputError(f"row {row} is not in the index")
-    tall = levels.astype(np.int64)
+    tall = levels.astype(np.intp)  # repeat takes no wider one
     ends = np.cumsum(tall)
     first = ends - tall
     nth = np.arange(int(tall.sum())) - np.repeat(first, tall)

@@ -206,6 +206,7 @@ def _weights(x: F32Array) -> F32Array:
 def _rounded_scales(scale: F32Array, top: int) -> tuple[U8, U8]:
     """Scales `(n, m)` as a float16 and numbers up to `top` times it."""
     largest = np.maximum(scale.max(axis=1, keepdims=True), np.float32(0))
+    largest += np.float32(0)  # of 0 and -0 either may be the larger one: no -0
     factor = np.where(largest > 0, np.float32(top) / largest, np.float32(0))
     whole = nearest(factor * scale, 0, top).astype(np.uint8)
     return half_bytes(largest / np.float32(top)), whole

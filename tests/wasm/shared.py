@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import abi
+from abi.index import HNSW, Vectors, subset
 from abi.kernels import NumpyKernels
 from abi.quant import Tensor
 
@@ -78,6 +79,16 @@ def _asked(notes: abi.Collection, vectors: Any) -> list[Any]:
     ]
 
 
+def part_of_graph() -> list[list[int]]:
+    """What some rows of a graph find without the others."""
+    values = np.random.default_rng(2).standard_normal((400, 8)).astype(np.float32)
+    points = Vectors.of(values, "l2")
+    rows = np.flatnonzero(np.arange(400) % 3)
+    part = subset(HNSW.build(points), rows, points.take(rows))
+    found: list[list[int]] = part.search(values[:5], k=4)[0].tolist()
+    return found
+
+
 def features() -> dict[str, Any]:
     """What the core does beside greedy text, with the model that ships."""
     model = abi.load(kernels="numpy")
@@ -107,6 +118,7 @@ def features() -> dict[str, Any]:
             "Lily and Tom", max_tokens=12, temperature=0, draft=model.draft_for(model)
         ).read(),
         "database": database(),
+        "part of a graph": part_of_graph(),
         "vectors": [round(float(x), 4) for x in vectors[:, :6].ravel()],
         "Q4_K": hashlib.sha256(Tensor.from_array("w", weights, "Q4_K").data.tobytes()).hexdigest(),
     }

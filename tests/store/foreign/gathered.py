@@ -12,7 +12,7 @@ from abi.store.foreign import Foreign
 DATA = Path(__file__).parents[2] / "data" / "foreign"
 VECTORS = np.load(DATA / "vectors.npy")
 BITS = np.load(DATA / "bits.npy")
-IDS = (np.arange(40) * 3 + (1 << 40)).tolist()
+IDS = (np.arange(40, dtype=np.int64) * 3 + (1 << 40)).tolist()
 
 
 def gathered(foreign: Foreign, size: int = 7) -> dict[Any, tuple[Any, Any, Any]]:

@@ -24,6 +24,7 @@ __all__ = [
     "available_memory",
     "cache_folder",
     "cpu_count",
+    "deepest_nesting",
     "describe",
     "has_blas",
     "has_sockets",
@@ -68,6 +69,13 @@ class Worker:
 def has_blas() -> bool:
     """Whether NumPy's matrix product calls a BLAS (Pyodide's NumPy has none)."""
     return not IN_PYODIDE
+
+
+def deepest_nesting() -> int | None:
+    """Levels that Python's readers of JSON and of its own code surely take; None where they raise
+    RecursionError in time. In Pyodide they overflow JavaScript's stack, which ends it.
+    """
+    return 500 if IN_PYODIDE else None
 
 
 def has_sockets() -> bool:

@@ -6,6 +6,7 @@ import ast
 import warnings
 from typing import Any
 
+from abi._nesting import check_python
 from abi.chat._readers import read_json
 from abi.chat._scanner import Call, Tools
 
@@ -21,6 +22,7 @@ def read_python(text: str, tools: Tools) -> list[Call]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            check_python(text)
             tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, RecursionError, MemoryError) as error:
             raise ValueError(f"not a list of calls: {error}") from None

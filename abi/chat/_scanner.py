@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from abi._nesting import check_json
+
 __all__ = ["Call", "Scanner", "Tools", "Unfinished", "json_object", "json_values", "typed"]
 
 _MAX_DEPTH = 8  # of a schema that is looked into
@@ -76,6 +78,7 @@ def json_values(text: str) -> list[Any]:
         if at == len(text):
             return values
         try:
+            check_json(text)
             value, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             kind = Unfinished if error.msg.startswith("Unterminated") else ValueError

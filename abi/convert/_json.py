@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from abi._nesting import check_json
 from abi.errors import FormatError
 
 __all__ = ["entry", "parse_object", "read_list", "read_object"]
@@ -49,7 +50,9 @@ def parse_object(raw: bytes, source: str, offset: int = 0) -> dict[str, Any]:
 def _parse(raw: bytes, source: str, offset: int = 0) -> Any:
     """The value that UTF-8 bytes spell; no name may be in an object twice."""
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
+        text = raw.decode("utf-8")
+        check_json(text)
+        return json.loads(text, object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         at = offset + error.start
         raise FormatError("not UTF-8", offset=at, source=source) from None

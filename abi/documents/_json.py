@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from abi._nesting import check_json
 from abi.documents._document import Block, Blocks, Document
 from abi.documents._encoding import lines_of, text_of
 from abi.documents._source import outline
@@ -28,6 +29,7 @@ _NAMES = ("title", "name")
 
 def parsed(text: str) -> Any:
     """The value of JSON; numbers are the text that they are written as."""
+    check_json(text)
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
 
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from abi._nesting import check_python
 from abi.documents._document import Block, Blocks, Document, Line, block
 from abi.documents._encoding import lines_of, text_of
 
@@ -69,6 +70,7 @@ def _parsed(text: str) -> ast.Module | None:
     if len(text) > _LARGEST_PARSED:
         return None
     try:
+        check_python(text)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text)

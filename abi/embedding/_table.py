@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abi._files import replacing
+from abi._nesting import check_json
 from abi.errors import FormatError, InputError
 
 __all__ = ["LARGEST", "Table", "read_table", "write_table"]
@@ -156,6 +157,7 @@ _SIZES = (("n_tokens", _MOST_TOKENS), ("dim", _MOST_DIM), ("vocabulary", _MOST_T
 
 def _header(raw: bytes, source: str) -> dict[str, Any]:
     try:
+        check_json(raw)
         header = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise FormatError(f"no JSON: {error}", field="header", source=source) from None

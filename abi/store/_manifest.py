@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from abi._nesting import check_json
 from abi.errors import FormatError
 from abi.store._config import CollectionConfig
 from abi.store.files import Files
@@ -169,6 +170,7 @@ def manifest_files(names: Sequence[str]) -> list[tuple[int, str]]:
 
 def _from_json(text: bytes, source: str) -> Manifest:
     try:
+        check_json(text)
         value = json.loads(text)
         if value["format"] > FORMAT:
             message = f"database format {value['format']}; this abi reads up to {FORMAT}: update it"

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi._nesting import check_json
 from abi.errors import FormatError
 from abi.store._lazy import Lazy
 from abi.store.files import Appender, Bytes, octets
@@ -222,6 +223,7 @@ class Pack:
             raise self._error("its directory is damaged (checksum)")
         self._end = size - _TRAILER.size - length
         try:
+            check_json(text)
             found = json.loads(text)
             if isinstance(found["meta"], dict) and isinstance(found["arrays"], dict):
                 return dict(found)

@@ -18,7 +18,7 @@ ACCEL = ROOT.parent / "accel" / "abi_accel"
 # From the bottom up; what stands on one line is siblings, which never import each other.
 LAYERS = (
     {"errors", "_platform"},
-    {"_files"},
+    {"_files", "_nesting"},
     {"quant"},
     {"kernels"},
     {"gguf", "grammar", "tokenizer", "chat", "sampling", "index", "text"},

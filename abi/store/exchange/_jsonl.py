@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
+from abi._nesting import check_json
 from abi.errors import InputError
 from abi.store._hit import Point
 
@@ -65,6 +66,7 @@ def points_of_lines(file: Iterable[bytes], name: str) -> Iterator[dict[str, Any]
 
 def _point(text: bytes, where: str) -> dict[str, Any]:
     try:
+        check_json(text)
         point = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: no JSON: {error}") from None

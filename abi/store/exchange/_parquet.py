@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from abi._files import replacing
+from abi._nesting import check_json
 from abi.errors import FormatError, InputError, MissingExtraError
 from abi.store._collection import Collection, Snapshot
 from abi.store._config import METRICS
@@ -208,6 +209,7 @@ def _payload(item: object, path: str) -> Any:
     if not isinstance(item, str):
         return _plain(item)
     try:
+        check_json(item)
         found = json.loads(item)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: payload {item[:40]!r} is no JSON: {error}") from None

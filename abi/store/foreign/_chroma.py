@@ -22,6 +22,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from abi._nesting import check_json
 from abi.errors import FormatError, InputError, UnsupportedError
 from abi.store.foreign._chroma_index import Index
 from abi.store.foreign._chroma_metadata import Point, metadata, points
@@ -158,7 +159,9 @@ def _metric(tables: Tables, row: Row, number: str) -> str:
             return _known(row, one.get("str_value", str))
     for column in ("schema_str", "config_json_str"):
         try:
-            content = json.loads(row.get(column, str) or "{}")
+            text = row.get(column, str) or "{}"
+            check_json(text)
+            content = json.loads(text)
         except (ValueError, RecursionError):
             raise row.error("no JSON", column) from None
         for way in _WAYS:

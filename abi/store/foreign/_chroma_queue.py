@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi._nesting import check_json
 from abi.errors import UnsupportedError
 from abi.store.foreign._chroma_tables import Row, Tables
 
@@ -105,6 +106,7 @@ def _metadata(row: Row) -> dict[str, Any]:
     if text is None:
         return {}
     try:
+        check_json(text)
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = ...

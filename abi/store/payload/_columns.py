@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi._nesting import check_json
 from abi.errors import FormatError
 from abi.store._blobs import narrow
 from abi.store.payload._column import Column
@@ -129,7 +130,9 @@ class Columns:
         if not arrays:
             return cls(n, {}, nothing)
         try:
-            index = json.loads(arrays["index"].tobytes())
+            text = arrays["index"].tobytes()
+            check_json(text)
+            index = json.loads(text)
             complete, listed = index["complete"], index["paths"]
             if type(complete) is not bool or len(listed) > MAX_PATHS:
                 raise ValueError("no index")

@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -110,6 +111,8 @@ def try_lock(file: IO[bytes]) -> bool:
     The lock goes when the file is closed or the process ends, however it ends. True as well
     where the platform or the file system has no locks.
     """
+    if IN_PYODIDE:  # whose flock does nothing
+        return _lock_within(file)
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -169,7 +172,12 @@ def available_memory() -> int | None:
 
 
 def peak_memory() -> int | None:
-    """Largest resident size of this process so far, in bytes; None where nothing tells."""
+    """Largest resident size of this process so far, in bytes; None where nothing tells.
+
+    In Pyodide the WebAssembly memory: files in memory, and JavaScript, are beside it.
+    """
+    if IN_PYODIDE:
+        return _wasm_heap()
     try:
         import resource
     except ImportError:
@@ -218,6 +226,20 @@ def describe() -> dict[str, str]:
 
 
 _clock = time.perf_counter if IN_PYODIDE else getattr(time, "thread_time", time.perf_counter)
+
+
+_locked: dict[tuple[int, int], weakref.ref[IO[bytes]]] = {}
+
+
+def _lock_within(file: IO[bytes]) -> bool:
+    """Lock an open file against others of this process, as long as it is open."""
+    status = os.fstat(file.fileno())
+    place = status.st_dev, status.st_ino
+    holder = _locked[place]() if place in _locked else None
+    if holder is not None and not holder.closed:
+        return False
+    _locked[place] = weakref.ref(file)
+    return True
 
 
 def _wasm_heap() -> int:

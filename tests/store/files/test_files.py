@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from abi import _platform
 from abi.errors import LockedError
 from abi.store.files import Files, MemoryFiles, OSFiles
 
@@ -106,6 +107,17 @@ def test_a_lock_in_a_folder_names_its_holder(tmp_path: Path) -> None:
     with pytest.raises(LockedError, match=rf"open for writing in process {os.getpid()} \("):
         files.lock("lock")
     held.release()
+
+
+def test_a_lock_within_a_process_goes_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_platform, "IN_PYODIDE", True)
+    held = OSFiles(tmp_path).lock("lock")
+    with pytest.raises(LockedError, match=f"process {os.getpid()}"):
+        OSFiles(tmp_path).lock("lock")
+    held.release()
+    OSFiles(tmp_path).lock("lock").release()
 
 
 def test_the_lock_of_a_process_that_ended_is_free(tmp_path: Path) -> None:

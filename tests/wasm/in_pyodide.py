@@ -2,14 +2,18 @@
 
 import json
 import os
+from pathlib import Path
+from typing import Any
 
 os.environ["ABI_NATIVE_LIBRARY"] = "/mnt/abi_accel.so"
 
 import abi
 from abi.kernels import candidates, conformance, select
+from tests.documents.files import pdf
+from tests.wasm import library
 from tests.wasm.shared import features, fixed_product, story
 
-report = {"candidates": {c.name: c.reason for c in candidates()}}
+report: dict[str, Any] = {"candidates": {c.name: c.reason for c in candidates()}}
 report["features"] = features()
 for name in ("numpy", "native"):
     checks = conformance.run(select(name), int8_activations=name == "native")
@@ -20,4 +24,15 @@ for name in ("numpy", "native"):
         "tokens": story("/mnt/model.gguf", name),
         "tiny": abi.load(kernels=name).generate("", max_tokens=8, temperature=0).read(),
     }
+
+place = Path("/mnt/place").read_text()  # a path of the machine, here in memory
+Path(place).mkdir(parents=True)
+report["library"] = {
+    "documents": library.documents(place),
+    "embedded": library.embedded(),
+    "converted": library.converted("/mnt/tiny-bert", place),
+    "demo": library.demo(),
+    "refused": library.refused(),
+    "without pypdf": library.without_pypdf(pdf("one")),
+}
 json.dumps(report)

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import markupsafe
 import pytest
 
 from abi.kernels import select
 from tests.oracle.cases import requantize, stories_path
+from tests.oracle.hf_models import write_folder
 from tests.require import require
+from tests.wasm import library
+from tests.wasm.node import in_pyodide
 from tests.wasm.shared import features, fixed_product, story
-
-ROOT = Path(__file__).parents[2]
-NUMPY = ROOT.parent / "shared" / "pyodide" / (
-    "numpy-2.4.6-cp314-cp314-pyemscripten_2026_0_wasm32.whl"
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    require("node", node is not None and npm is not None, "Node.js and npm are not installed")
-    folder = ROOT / "wasm" / "node_modules"
-    if not (folder / "pyodide").exists():
-        command = ["npm", "ci", "--no-audit", "--no-fund"]
-        done = subprocess.run(
-            command, cwd=folder.parent, capture_output=True, text=True, check=False
-        )
-        require("node", done.returncode == 0, f"npm ci failed: {done.stderr.strip()[-200:]}")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -47,28 +26,32 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where documents are, here and in Pyodide's memory: ids of passages come of it."""
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder("bert", tmp_path_factory.mktemp("hf") / "tiny-bert")
+
+
+@pytest.fixture(scope="module")
 def report(
-    node_modules: Path,
+    place: Path,
+    bert: Path,
     model_path: Path,
     wasm_library: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """What `in_pyodide.py` found."""
-    require("pyodide", NUMPY.exists(), f"{NUMPY} is not there")
     mount = tmp_path_factory.mktemp("mnt")
     shutil.copy(model_path, mount / "model.gguf")
     shutil.copy(wasm_library, mount / "abi_accel.so")
-    wheel = mount / "sources.whl"
-    _pack(wheel)
-    script = Path(__file__).with_name("in_pyodide.py")
-    command = ["node", "boot.mjs", "--wheel", str(NUMPY), "--wheel", str(wheel)]
-    done = subprocess.run(
-        [*command, "--mount", str(mount), str(script)],
-        cwd=node_modules.parent, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return result
+    shutil.copytree(bert, mount / bert.name)
+    (mount / "place").write_text(str(place))
+    found: dict[str, Any] = in_pyodide(Path(__file__).with_name("in_pyodide.py"), mount)
+    return found
 
 
 def test_native_kernels_load_in_pyodide(report: dict[str, Any]) -> None:
@@ -101,16 +84,51 @@ def test_everything_else_gives_the_same_in_pyodide(report: dict[str, Any]) -> No
     assert report["features"] == features()
 
 
-def _pack(wheel: Path) -> None:
-    """The sources as a wheel would unpack, with what the script needs of the tests."""
-    folders = {"abi": ROOT, "abi_accel": ROOT / "accel", "tests/wasm": ROOT}
-    # Pyodide's own builds of these are not at hand; both run without their compiled parts.
-    for module in (jinja2, markupsafe):
-        folder = Path(module.__file__ or "").parent
-        folders[folder.name] = folder.parent
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for folder, base in folders.items():
-            for path in sorted((base / folder).rglob("*")):
-                if path.suffix in (".py", ".gguf"):
-                    archive.write(path, path.relative_to(base))
-        archive.writestr("tests/__init__.py", "")
+def test_a_library_finds_the_same_in_pyodide(report: dict[str, Any], place: Path) -> None:
+    got, want = report["library"]["documents"], library.documents(str(place))
+    assert want["runs"] == [
+        [9, 0, 0, 0, 17, []], [0, 0, 9, 0, 0, []], [0, 1, 7, 1, 1, []], 1, [1, 0, 7, 0, 1, []],
+    ]  # fmt: skip
+    assert want["locked"] == [True, False]
+    assert want["same"] and want["exported"] and want["memory"] and not want["problems"]
+    _assert_near(got, want, 1e-5)
+
+
+def test_texts_have_the_same_vectors_in_pyodide(report: dict[str, Any]) -> None:
+    _assert_near(report["library"]["embedded"], library.embedded(), 1e-6)
+
+
+def test_a_model_is_converted_to_the_same_bytes_in_pyodide(
+    report: dict[str, Any], bert: Path, tmp_path: Path
+) -> None:
+    _assert_near(report["library"]["converted"], library.converted(str(bert), str(tmp_path)), 1e-5)
+
+
+def test_the_demo_says_the_same_in_pyodide(report: dict[str, Any]) -> None:
+    want = library.demo()
+    assert len(want["answers"]) == 3 and all(answer["quotes"] for answer in want["answers"])
+    _assert_near(report["library"]["demo"], want, 1e-5)
+
+
+def test_what_nests_too_deeply_does_not_end_pyodide(report: dict[str, Any]) -> None:
+    assert report["library"]["refused"] == library.refused()
+
+
+def test_a_pdf_names_its_reader_in_pyodide(report: dict[str, Any]) -> None:
+    assert "pypdf" in report["library"]["without pypdf"]
+
+
+def _assert_near(got: Any, want: Any, within: float) -> None:
+    """The same, and numbers within some distance."""
+    if isinstance(want, float):
+        assert got == pytest.approx(want, abs=within)
+    elif isinstance(want, dict):
+        assert got.keys() == want.keys()
+        for key in want:
+            _assert_near(got[key], want[key], within)
+    elif isinstance(want, list):
+        assert len(got) == len(want)
+        for one, other in zip(got, want, strict=True):
+            _assert_near(one, other, within)
+    else:
+        assert got == want

@@ -14,6 +14,7 @@ from abi.documents._chunks import Chunk, chunks
 from abi.documents._document import Block, Document
 from abi.documents._encoding import is_text
 from abi.documents._read import formats, read, read_bytes, read_file
+from abi.documents._runs import Run, line_at, run_at
 from abi.documents._sentences import sentences
 
 __all__ = [
@@ -21,13 +22,16 @@ __all__ = [
     "Block",
     "Chunk",
     "Document",
+    "Run",
     "chunks",
     "formats",
     "is_text",
+    "line_at",
     "read",
     "read_bytes",
     "read_file",
+    "run_at",
     "sentences",
 ]
 
-VERSION = 1  # of what readers and chunking give; what was indexed by others is read anew
+VERSION = 2  # of what readers and chunking give; what was indexed by others is read anew

@@ -17,12 +17,12 @@ from itertools import pairwise
 
 from abi.documents._document import Block, Document
 from abi.documents._pieces import Count, Piece, estimate, parts, pieces
+from abi.documents._runs import Run, gap, line_at, runs
 from abi.errors import InputError
 
 __all__ = ["Chunk", "chunks"]
 
 _DEEPEST = 32  # levels of headings
-_LONGEST_GAP = 100  # spaces between pieces that are kept
 
 Path = tuple[tuple[int, str], ...]
 
@@ -41,6 +41,11 @@ class Chunk:
     end_line: int | None  # the last one that it has text of
     page: int | None  # that it begins on, in PDF
     section: int | None = None  # the chapter that it begins in, in EPUB
+    runs: tuple[Run, ...] = ()  # which lines of the file those of the text are, and of what kind
+
+    def line_at(self, offset: int) -> int | None:
+        """The line of the file that a character of the text is from."""
+        return line_at(self.text, self.runs, offset)
 
 
 def chunks(
@@ -228,26 +233,17 @@ def _chunk(held: Sequence[Piece]) -> Chunk:
     return Chunk(
         _text(held),
         tuple(name for _, name in reduce(_shared, (piece.path for piece in held))),
-        _line(first.block, first.row),
-        _line(last.block, end_row),
+        first.block.line_of(first.row),
+        last.block.line_of(end_row),
         first.block.page,
         first.block.section,
+        runs(held),
     )
-
-
-def _line(block: Block, row: int) -> int | None:
-    if block.line is None:
-        return None
-    return block.lines[row] if row < len(block.lines) else block.line + row
 
 
 def _text(held: Sequence[Piece]) -> str:
     """Pieces with the spaces between them as they stand in their block."""
     out = [held[0].text]
     for before, piece in pairwise(held):
-        gap = "\n\n"
-        if piece.block is before.block:
-            gap = piece.block.text[before.end : piece.start]
-            gap = gap if len(gap) <= _LONGEST_GAP else "\n\n"
-        out += [gap, piece.text]
+        out += [gap(before, piece), piece.text]
     return "".join(out)

@@ -36,10 +36,13 @@ class Block:
 
     def line_at(self, offset: int) -> int | None:
         """The line of the file that a character of the text is from."""
+        return self.line_of(self.text.count("\n", 0, offset))
+
+    def line_of(self, row: int) -> int | None:
+        """The line of the file that a line of the text is from, counted from 0."""
         if self.line is None:
             return None
-        row = self.text.count("\n", 0, offset)
-        return self.lines[row] if self.lines else self.line + row
+        return self.lines[row] if row < len(self.lines) else self.line + row
 
 
 @dataclass(frozen=True)

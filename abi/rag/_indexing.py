@@ -14,6 +14,7 @@ from abi.documents import VERSION as READERS
 from abi.documents import Document, chunks, formats, read, read_bytes
 from abi.embedding import StaticEmbedding
 from abi.errors import AbiError, Cancelled, MissingExtraError
+from abi.rag._passage import packed
 from abi.rag._walk import TreeFile, walk
 from abi.store import Collection
 
@@ -202,7 +203,7 @@ class Indexing:
             payload: dict[str, Any] = {
                 "kind": "chunk", "tree": self._tree, "name": record["name"], "title": title,
                 "headings": headings or None, "line": chunk.line,
-                "end_line": chunk.end_line, "page": chunk.page,
+                "end_line": chunk.end_line, "page": chunk.page, "runs": packed(chunk.runs),
             }  # fmt: skip
             context = " > ".join(dict.fromkeys(filter(None, (title, *headings))))
             embedded = f"{context}\n{chunk.text}" if context else chunk.text

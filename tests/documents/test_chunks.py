@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abi.documents import Block, Chunk, Document, chunks, read
+from abi.documents import Block, Chunk, Document, Run, chunks, read, run_at
 from abi.documents._pieces import estimate
 from abi.documents._sentences import sentences
 from abi.errors import InputError
@@ -108,7 +109,7 @@ def test_a_long_sentence_is_divided_at_spaces_and_a_long_word_anywhere() -> None
 def test_pages_and_sections_are_those_that_a_chunk_begins_on() -> None:
     page = document(Block("a", "paragraph", page=2, section=3), Block("b", "paragraph", page=3))
     (found,) = chunks(page)
-    assert found == Chunk("a\n\nb", (), None, None, 2, 3)
+    assert found == Chunk("a\n\nb", (), None, None, 2, 3, (Run(0, None, "paragraph"),))
 
 
 @pytest.mark.parametrize(("size", "overlap"), [(0, 0), (5, 5), (5, -1), (-1, 0)])
@@ -204,3 +205,44 @@ def test_lines_point_at_the_text(ending: str) -> None:
         first, last = one.text.split()[0], one.text.split()[-1]
         assert first in lines[one.line - 1]
         assert last in lines[one.end_line - 1]
+
+
+@pytest.mark.parametrize("overlap", [0, 4])
+@pytest.mark.parametrize("ending", [".md", ".txt", ".html", ".rst", ".py", ".jsonl"])
+def test_every_word_knows_its_line(ending: str, overlap: int) -> None:
+    draw = random.Random(8)
+    lines = [
+        " ".join(draw.choice(SHAPES).format(f"w{draw.randrange(10**9)}") for _ in range(4))
+        for _ in range(600)
+    ]
+    data = "\n".join(lines).encode()
+    seen = 0
+    for one in chunks(read(data, f"a{ending}"), 12, overlap):
+        for word in re.finditer(r"w\d+", one.text):
+            line = one.line_at(word.start())
+            assert line is not None
+            assert word.group() in lines[line - 1]
+            seen += 1
+    assert seen > 900
+
+
+def test_runs_are_lines_that_follow_each_other_and_are_of_one_kind() -> None:
+    page = read(b"# A\n\none\ntwo\n\n```\nx = 1\n```\n\nthree", "a.md")
+    (one,) = chunks(page)
+    assert one.text == "A\n\none\ntwo\n\nx = 1\n\nthree"
+    assert one.runs == (
+        Run(0, 1, "heading"),
+        Run(2, 3, "paragraph"),
+        Run(5, 7, "code"),
+        Run(7, 10, "paragraph"),
+    )
+    assert [one.line_at(one.text.index(word)) for word in ("two", "x", "three")] == [4, 7, 10]
+    assert run_at(one.runs, 6) == Run(5, 7, "code")
+    assert run_at((), 0) is None
+
+
+def test_without_lines_runs_tell_the_kinds() -> None:
+    page = document(Block("A", "heading", 1), Block("b", "paragraph"), Block("c", "paragraph"))
+    (one,) = chunks(page)
+    assert one.runs == (Run(0, None, "heading"), Run(2, None, "paragraph"))
+    assert one.line_at(3) is None

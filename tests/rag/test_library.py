@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from abi.documents import Run
 from abi.errors import Cancelled, InputError, MissingExtraError
 from abi.rag import Library, _indexing
+from abi.rag._passage import packed, unpacked
 from abi.store import Database
 from abi.store.files import MemoryFiles
 from tests.rag.words import Words
@@ -324,3 +326,24 @@ def test_a_folder_of_a_tree_is_removed(tree: Path) -> None:
     assert found.trees() == {f"{tree.as_posix()}/": 2}
     with pytest.raises(InputError, match="not in the library"):
         found.remove(tree / "su")
+
+
+def test_passages_know_the_line_of_every_word(tree: Path) -> None:
+    text = "# A\n\nOne\ntwo.\n\n```\nthree\n```\n\n- four\n- five\n"
+    write(tree, "lines.md", text)
+    found = library()
+    found.add(tree)
+    (passage,) = found.search("five", 1, mode="text")
+    lines = text.split("\n")
+    for word in ("One", "two", "three", "four", "five"):
+        line = passage.line_at(passage.text.index(word))
+        assert line is not None
+        assert word in lines[line - 1]
+    assert [run.kind for run in passage.runs] == ["heading", "paragraph", "code", "list"]
+    assert passage.to_json()["runs"][2] == {"row": 5, "line": 7, "kind": "code"}
+
+
+def test_runs_are_kept_whatever_they_are() -> None:
+    runs = (Run(0, 7, "heading"), Run(2, None, "quote"), Run(31, 1234567, "table"))
+    assert unpacked(packed(runs)) == runs
+    assert unpacked("None") == unpacked("") == ()

@@ -15,6 +15,7 @@ from abi.store._more_reads import Group
 from abi.store._opening import open
 from abi.store._reads import Reads
 from abi.store._restore import restore
+from abi.store.search import TermCounts
 
 __all__ = [
     "BackupReport",
@@ -27,6 +28,7 @@ __all__ = [
     "Point",
     "Reads",
     "Snapshot",
+    "TermCounts",
     "VectorConfig",
     "backup",
     "open",

@@ -17,7 +17,7 @@ from abi.store._ids import Id, check_ids
 from abi.store._points import points_of
 from abi.store._reads import MAX_K, Reads, check_k, masks_of
 from abi.store.payload import Key, keys_of
-from abi.store.search import Found
+from abi.store.search import Found, TermCounts, term_counts
 
 __all__ = ["Group", "MoreReads"]
 
@@ -103,6 +103,18 @@ class MoreReads(Reads):
             total.update(view.part.facet(tuple(path.split(".")), rows))
         ranked = sorted(total.items(), key=lambda item: (-item[1], item[0]))
         return [(value, count) for (_, value), count in ranked[:limit]]
+
+    def term_counts(self, text: str) -> TermCounts:
+        """How many texts have each term of a text: the rarer, the more it says.
+
+        Points that were deleted count until the collection is compacted.
+
+        Parameters
+        ----------
+        text : str
+        """
+        config, views = self._state()
+        return term_counts(views, text, config.language)
 
     def search_groups(
         self, vector: Any = None, k: int = 10, *, by: str, group_size: int = 1, **options: Any

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abi.store import Collection, Database
+from abi.store import Collection, Database, TermCounts
 from abi.store.files import MemoryFiles
 
 
@@ -237,3 +237,14 @@ def test_a_snapshot_stays_as_it_was() -> None:
     assert ids(seen.search(text="tres")) == []
     assert len(seen) == 2
     assert [point.text for point in seen.get([1, 2, 3])] == ["one", "two"]
+
+
+def test_term_counts_are_of_all_texts(where: str) -> None:
+    notes = made(True, dim=1, language="english")
+    first = {"ids": [1, 2], "vectors": [[1], [1]], "texts": ["red foxes", "a fox"]}
+    fill(notes, where, first, {"ids": [3, 4], "vectors": [[1], [1]], "texts": ["red", None]})
+    counts = notes.term_counts("Red, red fox; whale?")
+    assert (counts.texts, counts.language) == (3, "english")
+    assert counts.counts == {"red": 2, "fox": 2, "whale": 0}
+    assert notes.term_counts("...").counts == {}
+    assert made(True, dim=1).term_counts("red") == TermCounts(0, {"red": 0})

@@ -4,7 +4,7 @@ from abi.store.search._diversity import diverse
 from abi.store.search._explain import Step
 from abi.store.search._found import Found, merge
 from abi.store.search._fusion import FUSIONS, fuse
-from abi.store.search._lexical import lexical
+from abi.store.search._lexical import TermCounts, lexical, term_counts
 from abi.store.search._nearest import Near, nearest, shown_scores
 
 __all__ = [
@@ -12,10 +12,12 @@ __all__ = [
     "Found",
     "Near",
     "Step",
+    "TermCounts",
     "diverse",
     "fuse",
     "lexical",
     "merge",
     "nearest",
     "shown_scores",
+    "term_counts",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,39 @@ from abi.store._part import View
 from abi.store.search._found import Found, merge
 from abi.text import analyse
 
-__all__ = ["lexical"]
+__all__ = ["TermCounts", "lexical", "term_counts"]
 
 Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TermCounts:
+    """How many texts have the terms of a text.
+
+    Parameters
+    ----------
+    texts : int
+        All that have a term.
+    counts : dict
+        Terms, and how many texts have each.
+    language : str or None
+        What the terms were brought to: see `abi.text.analyse`.
+    """
+
+    texts: int
+    counts: dict[str, int]
+    language: str | None = None
+
+
+def term_counts(views: Sequence[View], text: str, language: str | None = None) -> TermCounts:
+    """Counted over all views; rows that died count until they are compacted."""
+    terms = list(dict.fromkeys(analyse(text, language)))
+    there = [view.part.postings for view in views if view.part.postings is not None]
+    counts = np.zeros(len(terms), np.int64)
+    for postings in there if terms else ():
+        counts += postings.document_frequency(terms)
+    n = sum(postings.n_worded for postings in there)
+    return TermCounts(n, dict(zip(terms, counts.tolist(), strict=True)), language)
 
 
 def lexical(

@@ -1,7 +1,8 @@
 """Ask a question of the documents that were indexed.
 
-Without a model the sentences that answer it are quoted, each with the number of its source. With
-one (-m) it writes the answer from the passages that fit in its context, and cites them.
+Without a model the sentences that answer it are quoted, each with the number of its source, and
+the lines where they stand. With one (-m) it writes the answer from the passages that fit in its
+context, and cites them.
 """
 
 from __future__ import annotations
@@ -59,15 +60,13 @@ def run(args: argparse.Namespace) -> None:
 def _quoted(
     args: argparse.Namespace, library: Library, question: str, passages: list[Passage]
 ) -> dict[str, Any]:
-    from abi.rag import quotes
-
-    answer = quotes(question, passages, library.embedder)
+    answer = library.quotes(question, passages)
     if not args.json:
         if not answer.found:
             print("nothing found that answers this")
         for quote in answer.quotes:
             print(printable(f'"{quote.text}" [{quote.source}]'))
-        _cite(answer.passages)
+        _cite(answer.passages, [answer.place(i + 1) for i in range(len(answer.passages))])
     return {
         "answer": None,
         "quotes": [vars(quote) for quote in answer.quotes],
@@ -106,8 +105,8 @@ def _written(
     return {"answer": "".join(pieces), "passages": [passage.to_json() for passage in used]}
 
 
-def _cite(passages: list[Passage]) -> None:
+def _cite(passages: list[Passage], places: list[str] | None = None) -> None:
     if passages:
         print()
     for number, passage in enumerate(passages, 1):
-        print(reference(number, passage))
+        print(reference(number, passage, places[number - 1] if places else None))

@@ -72,11 +72,8 @@ def _documentation() -> Path:
 
 
 def _answer(library: Any, folder: Path, question: str, quiet: bool) -> dict[str, Any]:
-    from abi.rag import quotes
-
     start = perf_counter()
-    passages = library.search(question, _K)
-    answer = quotes(question, passages, library.embedder)
+    answer = library.quotes(question, library.search(question, _K))
     seconds = perf_counter() - start
     root = f"{Path(folder).resolve().as_posix()}/"
     if not quiet:
@@ -85,8 +82,8 @@ def _answer(library: Any, folder: Path, question: str, quiet: bool) -> dict[str,
             print("nothing found that answers this")
         for quote in answer.quotes:
             print(printable(f'  "{quote.text}" [{quote.source}]'))
-        for number, passage in enumerate(answer.passages, 1):
-            print(printable(f"  [{number}] {passage.place.removeprefix(root)}"))
+        for number in range(1, len(answer.passages) + 1):
+            print(printable(f"  [{number}] {answer.place(number).removeprefix(root)}"))
     return {
         "question": question,
         "quotes": [vars(quote) for quote in answer.quotes],

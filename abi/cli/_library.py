@@ -119,11 +119,11 @@ def find(args: argparse.Namespace, library: Library, question: str) -> list[Pass
     return library.search(question, args.k, mode=args.mode, rerank=rerank, candidates=_CANDIDATES)
 
 
-def reference(number: int, passage: Passage) -> str:
-    """A line that says where a passage is."""
+def reference(number: int, passage: Passage, at: str | None = None) -> str:
+    """A line that says where a passage is, or what is quoted of it."""
     under = " > ".join(dict.fromkeys(filter(None, (passage.title, *passage.headings))))
     place = os.path.relpath(passage.path) if _is_near(passage.path) else passage.path
-    shown = passage.place.replace(passage.path, place, 1)
+    shown = (at or passage.place).replace(passage.path, place, 1)
     return printable(f"[{number}] {shown}{'  ' + under if under else ''}")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from abi.errors import InputError
+from abi.rag._answer import Answer, quotes
 from abi.rag._embedder import Embedder, query_vector
 from abi.rag._indexing import Added, Indexing, tree_name
 from abi.rag._passage import Passage
@@ -227,6 +228,23 @@ class Library:
         scores = np.asarray(rerank(question, [passage.text for passage in found]), np.float64)
         order = np.argsort(-scores, kind="stable")[:k].tolist()
         return [_scored(found[i], float(scores[i])) for i in order]
+
+    def quotes(self, question: str, passages: Sequence[Passage], n: int = 3) -> Answer:
+        """The best sentences of passages for a question; none where none answers it.
+
+        Words count by how rare they are in the library, and words that it does not have speak
+        against an answer.
+
+        Parameters
+        ----------
+        question : str
+        passages : sequence of Passage
+            What `search` found.
+        n : int
+            Sentences at most.
+        """
+        counts = self.collection.term_counts(question)
+        return quotes(question, passages, self.embedder, n, counts)
 
 
 def _scored(passage: Passage, score: float) -> Passage:

@@ -64,7 +64,7 @@ def test_documents_are_indexed_and_asked(folder: Path, capsys: pytest.CaptureFix
     assert out(capsys, "index") == f"{folder.as_posix()}/docs/: 2 files\n"
     lines = out(capsys, "ask", "How do I descale a kettle?").splitlines()
     assert lines[0] == '"Descale a kettle with vinegar." [1]'
-    assert any(line.startswith(f"[1] docs{os.sep}guide.md:") for line in lines)
+    assert f"[1] docs{os.sep}guide.md:5  Kettles" in "\n".join(lines)
     assert "teapot is in the cupboard" in out(capsys, "search", "where is the teapot", "-k", "1")
     assert out(capsys, "ask", "Who won the championship in Paris?").startswith("nothing found")
     assert out(capsys, "search", "zebra", "--mode", "text") == "nothing found\n"
@@ -80,7 +80,9 @@ def test_json_has_passages_scores_and_timing(
     assert found["passages"][0]["score"] > 0
     assert set(found["seconds"]) == {"open", "search"}
     answer = parsed(capsys, "ask", "descale the kettle")
-    assert answer["quotes"][0]["source"] == 1
+    quote = answer["quotes"][0]
+    assert (quote["source"], quote["line"]) == (1, 5)
+    assert quote["place"].endswith("docs/guide.md:5")
     assert answer["answer"] is None
     assert set(answer["seconds"]) == {"open", "search", "answer"}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from abi.documents import Run
 from abi.errors import InputError
 from abi.rag import Passage, messages_for, quotes
+from abi.store import TermCounts
 from tests.rag.words import Words
 
 PASSAGES = [
@@ -24,8 +26,8 @@ def test_the_sentence_that_answers_is_quoted() -> None:
     assert answer.found
     assert answer.quotes[0].text == "Rotate a key with the command rotate."
     assert answer.quotes[0].source == 1
-    assert [passage.id for passage in answer.passages] == ["1", "3"]
-    assert {quote.source for quote in answer.quotes} == {1, 2}
+    assert answer.passages == [PASSAGES[0]]
+    assert {quote.source for quote in answer.quotes} == {1}
 
 
 def test_sources_are_numbered_in_the_order_of_the_quotes() -> None:
@@ -40,6 +42,55 @@ def test_nothing_found_is_said(question: str) -> None:
     answer = quotes(question, PASSAGES, Words())
     assert not answer.found
     assert answer.passages == []
+
+
+def test_words_that_the_library_has_not_speak_against_an_answer() -> None:
+    """What is found is the same; only what is known of the rest differs."""
+    question = "How do I rotate a zebra?"
+    none = TermCounts(1000, {"rotat": 2, "zebra": 0}, "english")
+    some = TermCounts(1000, {"rotat": 2, "zebra": 900}, "english")
+    assert not quotes(question, PASSAGES, Words(), counts=none).found
+    assert quotes(question, PASSAGES, Words(), counts=some).found
+
+
+def test_more_is_asked_of_a_larger_library() -> None:
+    found = [
+        quotes("rotated coffee", PASSAGES, Words(), counts=TermCounts(n, {}, "english")).found
+        for n in (1, 10, 100, 10**9)
+    ]
+    assert found == sorted(found, reverse=True)
+    assert found[0] and not found[-1]
+
+
+def test_quotes_know_their_own_lines() -> None:
+    text = (
+        "Keys\n\nKeys keep data safe.\nRotate a key with rotate.\n\nA key is rotated in a second."
+    )
+    runs = (Run(0, 1, "heading"), Run(2, 4, "paragraph"), Run(5, 9, "list"))
+    passage = Passage("1", text, 1.0, "/d/keys.md", "Keys", (), 1, 9, None, runs)
+    answer = quotes("rotate a key", [passage], Words())
+    assert {(q.text, q.line, q.place) for q in answer.quotes} == {
+        ("Rotate a key with rotate.", 5, "/d/keys.md:5"),
+        ("A key is rotated in a second.", 9, "/d/keys.md:9"),
+    }
+    assert answer.place(1) in ("/d/keys.md:5, 9", "/d/keys.md:9, 5")
+
+
+def test_a_quote_of_a_page_is_cited_by_it() -> None:
+    answer = quotes("when is the old one gone", PASSAGES, Words(), n=1)
+    assert (answer.quotes[0].line, answer.quotes[0].place) == (None, "/d/b.pdf, page 3")
+    assert answer.place(1) == "/d/b.pdf, page 3"
+
+
+def test_headings_are_not_quoted_and_nothing_is_quoted_twice() -> None:
+    one = "Rotate a key\n\nRotate a key with the command rotate."
+    passages = [
+        Passage(str(i), one, 1.0, "/d/keys.md", None, ("Rotate a key",), 1, 3, None,
+                (Run(0, 1, "heading"), Run(2, 3, "paragraph")))
+        for i in range(2)
+    ]  # fmt: skip
+    answer = quotes("rotate a key", passages, Words())
+    assert [quote.text for quote in answer.quotes] == ["Rotate a key with the command rotate."]
 
 
 def test_there_may_be_no_passages_and_no_sentences() -> None:

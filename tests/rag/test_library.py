@@ -347,3 +347,14 @@ def test_runs_are_kept_whatever_they_are() -> None:
     runs = (Run(0, 7, "heading"), Run(2, None, "quote"), Run(31, 1234567, "table"))
     assert unpacked(packed(runs)) == runs
     assert unpacked("None") == unpacked("") == ()
+
+
+def test_quotes_cite_the_line_of_the_sentence(tree: Path) -> None:
+    found = library()
+    found.add(tree)
+    question = "How do I rotate a key?"
+    answer = found.quotes(question, found.search(question))
+    assert answer.quotes[0].text == "Rotate a key with the command rotate."
+    assert answer.quotes[0].line == PAGES["keys.md"].split("\n").index(answer.quotes[0].text) + 1
+    question = "Who won the zebra cup?"
+    assert not found.quotes(question, found.search(question)).found

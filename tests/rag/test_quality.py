@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from abi.embedding import StaticEmbedding
+from tests.quality.answers import quoted, unanswerable
 from tests.quality.corpus import Section, sections
 from tests.quality.measure import Found, Question, known_items, questions, score
 
@@ -59,12 +60,34 @@ def test_known_items_are_a_sentence_and_what_is_left(corpus: list[Section]) -> N
     assert all(whole[name] == f"{q.text} {left[name]}" for q in items for name in q.answers)
 
 
-def test_both_find_more_than_words_alone(corpus: list[Section], asked: list[Question]) -> None:
+@pytest.fixture(scope="module")
+def found(corpus: list[Section], asked: list[Question]) -> Found:
+    """The sections that answer, and every twentieth other."""
     answers = set().union(*(q.answers for q in asked))
     part = [s for i, s in enumerate(corpus) if s.id in answers or i % 20 == 0]
-    found = Found(part, StaticEmbedding.default())
+    return Found(part, StaticEmbedding.default())
+
+
+def test_both_find_more_than_words_alone(found: Found, asked: list[Question]) -> None:
     both = score(asked, found)
     words = score(asked, lambda text: found(text, mode="text"))
     assert both.ndcg > 0.4
     assert both.ndcg > 1.05 * words.ndcg
     assert both.recall > 1.03 * words.recall
+
+
+def test_what_is_answered_is_quoted_and_of_the_rest_nothing(
+    found: Found, asked: list[Question]
+) -> None:
+    right = quoted([(found, question) for question in asked])
+    assert right.answered > 0.85
+    assert right.first > 0.25
+    far, near = ([(found, q) for q in unanswerable(near)] for near in (False, True))
+    assert quoted(far).answered < 0.05
+    assert quoted(near).answered < 0.3
+
+
+def test_questions_that_nothing_answers_are_many_and_different() -> None:
+    far, near = unanswerable(False), unanswerable(True)
+    assert (len(far), len(near)) == (80, 40)
+    assert len({q.text for q in (*far, *near, *questions())}) == 120 + len(questions())

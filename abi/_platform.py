@@ -157,10 +157,10 @@ def sync_folder(path: Path) -> None:
 
 
 def cpu_count() -> int:
-    """CPUs this process may use, affinity respected."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """CPUs this process may use, affinity and a container's quota respected."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    return min(len(os.sched_getaffinity(0)), _cgroup_cpus() or sys.maxsize)
 
 
 def available_memory() -> int | None:
@@ -259,6 +259,15 @@ def _meminfo_available() -> int | None:
     except (OSError, ValueError, IndexError):
         pass
     return None
+
+
+def _cgroup_cpus() -> int | None:
+    """Whole CPUs of a container's quota, at least one; None where there is none."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError):  # no such file, or "max"
+        return None
 
 
 def _cgroup_available() -> int | None:

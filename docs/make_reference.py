@@ -55,10 +55,18 @@ ENVIRONMENT = {
         "the platform's folder for data (`~/.local/share`, `~/Library/Application Support`, "
         "`%LOCALAPPDATA%`)."
     ),
+    "ABI_NATIVE_ISA": (
+        "Instruction set of the native kernels: `scalar`, `avx2`, `avx512` or `amx` on x86-64, "
+        "`neon` or `dotprod` on aarch64. Unset: the best that the machine has."
+    ),
     "ABI_NATIVE_LIBRARY": (
         "Path of the native library to load instead of the one in the package `abi_accel`."
     ),
     "ABI_OFFLINE": "`1`: `abi pull` and `abi.hub.pull` use the cache alone, never the network.",
+    "ABI_THREADS": (
+        "Threads of the native kernels, 1 to 256. Unset: as many as the CPUs that the process may "
+        "use."
+    ),
     "HF_ENDPOINT": "Address of a mirror of the hub to use instead of `https://huggingface.co`.",
     "HF_HUB_OFFLINE": "The same as `ABI_OFFLINE`, as `huggingface_hub` knows it.",
     "HF_TOKEN": (

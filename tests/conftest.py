@@ -43,11 +43,11 @@ def wasm_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def native_library(built_native: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make `abi.kernels` find the library that was just built."""
-    from abi_accel import native
+    from abi_accel import _library
 
     monkeypatch.setenv("ABI_NATIVE_LIBRARY", str(built_native))
-    native._load.cache_clear()
+    _library.load.cache_clear()
     _select._instance.cache_clear()
     yield built_native
-    native._load.cache_clear()
+    _library.load.cache_clear()
     _select._instance.cache_clear()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from abi.cli._common import add_json, print_json
 from abi.errors import KernelError
+
+if TYPE_CHECKING:
+    from abi.kernels import Candidate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +29,8 @@ def run(args: argparse.Namespace) -> None:
     if report["error"]:
         print(f"kernels      {report['error']}")
     for kernel in report["kernels"]:
-        state = "usable" if kernel["reason"] is None else f"not usable: {kernel['reason']}"
+        usable = f"usable: {kernel['detail']}" if kernel["detail"] else "usable"
+        state = usable if kernel["reason"] is None else f"not usable: {kernel['reason']}"
         mark = "*" if kernel["name"] == report["selected"] else " "
         print(f"kernels {mark}    {kernel['name']:8} {state}")
 
@@ -53,8 +57,21 @@ def _report() -> dict[str, Any]:
         "selected": selected,
         "error": problem,
         "blas_threads": _threads(),
-        "kernels": [{"name": c.name, "reason": c.reason} for c in candidates()],
+        "kernels": [
+            {
+                "name": c.name,
+                "reason": c.reason,
+                "detail": "" if c.reason else select(c.name).detail,
+            }
+            for c in candidates()
+        ],
     }
+
+
+def _detail(candidate: Candidate) -> str:
+    from abi.kernels import select
+
+    return select(candidate.name).detail if candidate.reason is None else ""
 
 
 def _threads() -> str:

@@ -91,10 +91,11 @@ class ModelBase:
         return logits if all else logits[-1]
 
     def __repr__(self) -> str:
+        kernels = " ".join(filter(None, (self.kernels.name, self.kernels.detail)))
         name = str(self.metadata.get("general.name", "unnamed"))[:60]
         return (
             f"<abi.Model {name!r}: {self.config.arch.name}, {self.config.n_layer} layers, "
-            f"n_ctx {self.n_ctx}, weights {self.weights}, kernels {self.kernels.name}>"
+            f"n_ctx {self.n_ctx}, weights {self.weights}, kernels {kernels}>"
         )
 
 

@@ -41,6 +41,11 @@ class NumpyKernels(CacheKernels, SearchKernels, GraphKernels):
 
     name = "numpy"
 
+    @property
+    def detail(self) -> str:
+        """What they compute with here, such as an instruction set; empty where nothing is known."""
+        return ""
+
     @classmethod
     def available(cls) -> str | None:
         """None if these kernels can run here, else the reason they cannot."""

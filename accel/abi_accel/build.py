@@ -2,46 +2,67 @@
 
     python -m abi_accel.build [--target NAME] [--out FOLDER]
 
-One machine builds every target. The WASM target is a side module that Pyodide loads with
-plain ctypes; it is linked by hand because it needs no Emscripten.
+One machine builds every target. What computes is compiled once for each instruction set of the
+target, and chosen from when the library is loaded. The WASM target is a side module that Pyodide
+loads with plain ctypes; it is linked by hand because it needs no Emscripten.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EXPORTS", "TARGETS", "Target", "build", "host"]
+from abi_accel._exports import EXPORTS
 
-EXPORTS = ("abi_q8_quantize", "abi_q8_0_matmul")
+__all__ = ["TARGETS", "Target", "build", "host"]
 
 _HERE = Path(__file__).parent
-_FLAGS = ("-O3", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fPIC", "-g0")
+_SOURCES = _HERE / "csrc"
+_FLAGS = ("-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fPIC", "-g0")
+
+_AVX2 = ("-mavx2", "-mfma", "-mf16c")
+_AVX512 = (*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni")
+_AMX = (*_AVX512, "-mamx-tile", "-mamx-int8")
+_X86: dict[str, tuple[str, ...]] = {"scalar": (), "avx2": _AVX2, "avx512": _AVX512, "amx": _AMX}
+_ARM: dict[str, tuple[str, ...]] = {"neon": (), "dotprod": ("-mcpu=generic+v8_2a+dotprod",)}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A platform: what zig calls it, the library's name, the wheel's platform tag."""
+    """A platform: what zig calls it, the library's name, the wheel's platform tag.
+
+    `isas` has the flags of each instruction set, `flags` those of all.
+    """
 
     triple: str
     library: str
     tag: str
+    isas: dict[str, tuple[str, ...]]
     flags: tuple[str, ...] = ()
 
 
 TARGETS: dict[str, Target] = {
-    "linux-x86_64": Target("x86_64-linux-gnu.2.17", "abi_accel.so", "manylinux2014_x86_64"),
-    "linux-aarch64": Target("aarch64-linux-gnu.2.17", "abi_accel.so", "manylinux2014_aarch64"),
-    "macos-aarch64": Target("aarch64-macos.11.0", "abi_accel.dylib", "macosx_11_0_arm64"),
-    "macos-x86_64": Target("x86_64-macos.11.0", "abi_accel.dylib", "macosx_11_0_x86_64"),
-    "windows-x86_64": Target("x86_64-windows-gnu", "abi_accel.dll", "win_amd64"),
+    "linux-x86_64": Target("x86_64-linux-gnu.2.17", "abi_accel.so", "manylinux2014_x86_64", _X86),
+    "linux-aarch64": Target(
+        "aarch64-linux-gnu.2.17", "abi_accel.so", "manylinux2014_aarch64", _ARM
+    ),
+    "musllinux-x86_64": Target("x86_64-linux-musl", "abi_accel.so", "musllinux_1_2_x86_64", _X86),
+    "macos-aarch64": Target("aarch64-macos.11.0", "abi_accel.dylib", "macosx_11_0_arm64", _ARM),
+    "macos-x86_64": Target("x86_64-macos.11.0", "abi_accel.dylib", "macosx_11_0_x86_64", _X86),
+    "windows-x86_64": Target("x86_64-windows-gnu", "abi_accel.dll", "win_amd64", _X86),
     "wasm32": Target(
-        "wasm32-freestanding", "abi_accel.so", "pyemscripten_2026_0_wasm32", ("-msimd128",)
+        "wasm32-freestanding",
+        "abi_accel.so",
+        "pyemscripten_2026_0_wasm32",
+        {"simd128": ("-msimd128",)},
+        ("-mno-extended-const",),  # which Node 20 does not know
     ),
 }
 
@@ -56,6 +77,8 @@ def host() -> str:
     """
     platform = sysconfig.get_platform()  # such as linux-x86_64, macosx-11.0-arm64, win-amd64
     system = {"linux": "linux", "macosx": "macos", "win": "windows"}.get(platform.split("-")[0])
+    if "musl" in (sysconfig.get_config_var("SOABI") or ""):
+        system = "musllinux"
     machine = platform.replace("arm64", "aarch64").replace("amd64", "x86_64")
     for name in TARGETS:
         if system and name == f"{system}-{'aarch64' if 'aarch64' in machine else 'x86_64'}":
@@ -78,21 +101,36 @@ def build(name: str, folder: Path) -> Path:
     """
     target = TARGETS[name]
     folder.mkdir(parents=True, exist_ok=True)
-    sources = [str(path) for path in sorted((_HERE / "csrc").glob("*.c"))]
     library = folder / target.library
-    compile_ = ["cc", "-target", target.triple, *_FLAGS, *target.flags]
-    if name != "wasm32":
-        _zig(*compile_, "-shared", "-s", "-o", str(library), *sources)
-        return library
     with tempfile.TemporaryDirectory() as scratch:
-        objects = []
-        for source in sources:
-            objects.append(str(Path(scratch) / (Path(source).stem + ".o")))
-            _zig(*compile_, "-c", source, "-o", objects[-1])
-        exports = [f"--export={symbol}" for symbol in EXPORTS]
-        link = ("wasm-ld", "-shared", "--experimental-pic", "--no-entry")
-        _zig(*link, *exports, "--unresolved-symbols=import-dynamic", "-o", str(library), *objects)
+        objects = _objects(target, Path(scratch))
+        if name == "wasm32":
+            exports = [f"--export={symbol}" for symbol in EXPORTS]
+            link = ("wasm-ld", "-shared", "--experimental-pic", "--no-entry")
+            unresolved = "--unresolved-symbols=import-dynamic"
+            _zig(*link, *exports, unresolved, "-o", str(library), *objects)
+        else:
+            _zig("cc", "-target", target.triple, "-shared", "-s", "-o", str(library), *objects)
     return library
+
+
+def _objects(target: Target, scratch: Path) -> list[str]:
+    """The object files of a target, compiled side by side, slowest first."""
+    jobs: list[tuple[str, str, tuple[str, ...]]] = []
+    for source in sorted(_SOURCES.glob("isa/*.c")):
+        for isa, flags in target.isas.items():
+            jobs.append((str(source), f"{source.stem}-{isa}.o", (*flags, f"-DABI_ISA={isa}")))
+    jobs += [(str(path), f"{path.stem}.o", ()) for path in sorted(_SOURCES.glob("*.c"))]
+
+    def compile_(job: tuple[str, str, tuple[str, ...]]) -> str:
+        source, made, flags = job
+        out = str(scratch / made)
+        given = ("-target", target.triple, *_FLAGS, *target.flags, *flags, f"-I{_SOURCES}")
+        _zig("cc", *given, "-c", source, "-o", out)
+        return out
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_, jobs))
 
 
 def _zig(*arguments: str) -> None:

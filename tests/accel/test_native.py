@@ -1,16 +1,21 @@
-"""The Q8_0 kernel against its definition, bit for bit."""
+"""Native products: Q8_0 against its definition bit for bit, others against what blocks hold."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from abi_accel._library import load
+from abi_accel.build import TARGETS, host
 
-from abi.kernels import select
+from abi.errors import KernelError
+from abi.kernels import NumpyKernels, conformance, select
 from abi.quant import TYPES, Tensor
 
 F32 = npt.NDArray[np.float32]
@@ -46,6 +51,7 @@ def test_bits_equal_the_definition(
     x = rng.standard_normal((n_tokens, 96)).astype(np.float32)
     x[0, :32] = 0
     kernels = select("native")
+    load().choose(load().isas[0])  # the plainest has no fused operations
     got = kernels.matmul(x, kernels.pack(tensor))
     np.testing.assert_array_equal(got, expected(x, tensor))
 
@@ -82,24 +88,128 @@ def test_every_float16_scale(native_library: Path) -> None:
     np.testing.assert_array_equal(kernels.matmul(x, kernels.pack(tensor))[0], want)
 
 
-def test_other_types_take_the_reference(native_library: Path) -> None:
-    tensor = Tensor.from_array("w", np.random.default_rng(0).standard_normal((5, 64)), "Q4_0")
-    x = np.ones((2, 64), np.float32)
+PACKED = (
+    "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL",
+    "IQ4_XS", "MXFP4",
+)  # fmt: skip
+
+
+@pytest.fixture(params=list(TARGETS[host()].isas))
+def isa(request: pytest.FixtureRequest, native_library: Path) -> NumpyKernels:
+    """The kernels with one of the instruction sets of this machine."""
+    if request.param not in load().isas:
+        pytest.skip(f"this machine has {', '.join(load().isas)}")
+    load().choose(request.param)
+    return select("native")
+
+
+def test_each_instruction_set_conforms(isa: NumpyKernels) -> None:
+    checks = conformance.run(isa, int8_activations=True)
+    assert [f"{c.name}: {c.error:.2e}" for c in checks if not c.ok] == []
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_bytes_that_need_no_rounding_give_the_products_of_the_blocks(
+    isa: NumpyKernels, name: str
+) -> None:
+    """Activations that are whole numbers up to 127 are exact: what is left is the sums' order."""
+    rng = np.random.default_rng(8)
+    tensor = Tensor.from_array("w", rng.standard_normal((49, 512)), name)
+    weight, table = isa.pack(tensor), tensor.to_float32().astype(np.float64)
+    for n_tokens in (1, 2, 3, 4, 7, 8, 17):
+        x = rng.integers(-127, 128, (n_tokens, 512)).astype(np.float32)
+        x[:, ::32] = -127  # the largest of each block
+        size = (abs(x) @ abs(table).T).max()
+        assert np.abs(isa.matmul(x, weight) - x @ table.T).max() / size < 2e-6
+
+
+@pytest.mark.parametrize("name", ["F32", "F16", "BF16"])
+def test_rows_of_any_width_that_are_not_quantised(isa: NumpyKernels, name: str) -> None:
+    rng = np.random.default_rng(9)
+    for k in (1, 15, 16, 33, 100):
+        tensor = Tensor.from_array("w", rng.standard_normal((11, k)), name)
+        x = rng.standard_normal((6, k)).astype(np.float32)
+        want = x.astype(np.float64) @ tensor.to_float32().astype(np.float64).T
+        np.testing.assert_allclose(isa.matmul(x, isa.pack(tensor)), want, rtol=0, atol=2e-5)
+
+
+def test_threads_change_nothing(native_library: Path) -> None:
+    rng = np.random.default_rng(10)
+    kernels, library = select("native"), load()
+    x = rng.standard_normal((5, 512)).astype(np.float32)
+    for name in ("Q4_K", "Q8_0", "F16"):
+        weight = kernels.pack(Tensor.from_array("w", rng.standard_normal((700, 512)), name))
+        library.n_threads = 1
+        alone = kernels.matmul(x, weight)
+        for library.n_threads in (2, 5):
+            for _ in range(50):
+                np.testing.assert_array_equal(kernels.matmul(x, weight), alone)
+
+
+def test_products_of_several_python_threads(native_library: Path) -> None:
+    rng = np.random.default_rng(11)
+    kernels = select("native")
+    load().n_threads = 3
+    weight = kernels.pack(Tensor.from_array("w", rng.standard_normal((300, 256)), "Q4_0"))
+    xs = [rng.standard_normal((t, 256)).astype(np.float32) for t in range(1, 9)]
+    want = [kernels.matmul(x, weight) for x in xs]
+    with ThreadPoolExecutor(8) as pool:
+        for got in (list(pool.map(lambda x: kernels.matmul(x, weight), xs)) for _ in range(50)):
+            for a, b in zip(got, want, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_process_has_threads_of_its_own(native_library: Path) -> None:
+    kernels = select("native")
+    load().n_threads = 4
+    weight = kernels.pack(Tensor.from_array("w", np.ones((300, 256)), "Q8_0"))
+    x = np.ones((1, 256), np.float32)
+    want = kernels.matmul(x, weight)
+    child = os.fork()
+    if child == 0:
+        same = all((kernels.matmul(x, weight) == want).all() for _ in range(20))
+        os._exit(0 if same else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    np.testing.assert_array_equal(kernels.matmul(x, weight), want)
+
+
+def test_an_instruction_set_that_is_not_there_is_refused(
+    native_library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABI_NATIVE_ISA", "mmx")
+    load.cache_clear()
+    with pytest.raises(KernelError, match="ABI_NATIVE_ISA=mmx: this machine has "):
+        select("native")
+    monkeypatch.delenv("ABI_NATIVE_ISA")
+    monkeypatch.setenv("ABI_THREADS", "0")
+    with pytest.raises(KernelError, match="ABI_THREADS=0: expected 1 to 256"):
+        select("native")
+
+
+def test_types_without_a_kernel_take_the_reference(native_library: Path) -> None:
+    raw = np.random.default_rng(0).integers(0, 256, 5 * TYPES["IQ2_XXS"].n_bytes(256), np.uint8)
+    raw[::66], raw[1::66] = 0, 0x3C
+    tensor = Tensor("w", (5, 256), TYPES["IQ2_XXS"], raw)
+    x = np.ones((2, 256), np.float32)
     got = [k.matmul(x, k.pack(tensor)) for k in (select("native"), select("numpy"))]
     np.testing.assert_array_equal(*got)
 
 
-def test_weights_stay_in_the_files_own_blocks(native_library: Path) -> None:
-    tensor = Tensor.from_array("w", np.ones((4, 32)), "Q8_0")
-    weight = select("native").pack(tensor, "float32")
-    assert (weight.layout, weight.data, weight.n_bytes) == ("blocks", tensor, 0)
+def test_rows_are_those_of_the_file(native_library: Path) -> None:
+    tensor = Tensor.from_array("w", np.random.default_rng(1).standard_normal((20, 256)), "Q6_K")
+    kernels = select("native")
+    ids = np.array([19, 0, 7])
+    got = kernels.take_rows(kernels.pack(tensor), ids)
+    np.testing.assert_array_equal(got, tensor.to_float32()[ids])
 
 
 @pytest.mark.parametrize(
     "target", ["linux-aarch64", "macos-aarch64", "macos-x86_64", "windows-x86_64"]
 )
 def test_every_target_builds_here(target: str, tmp_path: Path, built_native: Path) -> None:
-    from abi_accel.build import EXPORTS, build
+    from abi_accel._exports import EXPORTS
+    from abi_accel.build import build
 
     raw = build(target, tmp_path).read_bytes()
     magic = {"linux": b"\x7fELF", "macos": b"\xcf\xfa\xed\xfe", "windows": b"MZ"}

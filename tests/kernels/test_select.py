@@ -78,12 +78,13 @@ def test_candidates_say_why_not(no_native: None) -> None:
 def test_a_library_that_does_not_load_is_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from abi_accel import native
+    from abi_accel import _library
+    from abi_accel.native import NativeKernels
 
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
-    native._load.cache_clear()
+    _library.load.cache_clear()
     monkeypatch.setenv("ABI_NATIVE_LIBRARY", str(broken))
-    reason = native.NativeKernels.available()
+    reason = NativeKernels.available()
     assert reason is not None
     assert "the library cannot be loaded" in reason

@@ -76,18 +76,19 @@ def test_quantised_argmax_where_the_race_is_not_close(
     assert compared > 0.7 * total
 
 
-def test_q8_0_logits_with_llama_cpps_own_arithmetic(
-    golden: Any, quantised: dict[str, Path], native_library: Path
+@pytest.mark.parametrize("name", ["Q8_0", "Q4_0"])
+def test_logits_with_llama_cpps_own_arithmetic(
+    golden: Any, quantised: dict[str, Path], native_library: Path, name: str
 ) -> None:
-    model = abi.load(quantised["Q8_0"], kernels="native")
+    model = abi.load(quantised[name], kernels="native")
     errors: list[float] = []
     for i, prompt in enumerate(PROMPTS):
         logits = model.logits(model.tokenizer.encode(prompt), all=True)
-        errors += np.abs(logits - golden[f"stories/Q8_0/{i}/logits"]).max(1).tolist()
+        errors += np.abs(logits - golden[f"stories/{name}/{i}/logits"]).max(1).tolist()
     # Recorded in float16: 0.008 is its last bit. Where sums in another order tip one rounding
     # of an activation, all that follows in that prompt moves by more.
     assert np.median(errors) <= 0.008
-    assert max(errors) <= ARITHMETIC["Q8_0"]
+    assert max(errors) <= ARITHMETIC[name]
 
 
 @pytest.mark.parametrize("name", sorted(SHAPES))

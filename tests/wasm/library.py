@@ -106,6 +106,8 @@ def demo() -> dict[str, Any]:
     said: dict[str, Any] = json.loads(out.getvalue())
     for answer in said["answers"]:
         answer["passages"] = [p["place"].rpartition("/")[2] for p in answer["passages"]]
+        for quote in answer["quotes"]:
+            quote["place"] = quote["place"].rpartition("/")[2]
         del answer["seconds"]
     del said["seconds"]
     return said

@@ -1,0 +1,90 @@
+"""The library of kernels: found, loaded, its instruction set chosen, its threads counted.
+
+It is found beside this module, or where `ABI_NATIVE_LIBRARY` says. `ABI_NATIVE_ISA` forces one of
+the instruction sets that this machine has, `ABI_THREADS` the number of threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from abi._platform import cpu_count
+from abi.errors import KernelError
+from abi_accel._exports import EXPORTS
+
+__all__ = ["Library", "load"]
+
+_NAMES = {"darwin": "abi_accel.dylib", "win32": "abi_accel.dll"}
+_MOST_THREADS = 256
+
+
+class Library:
+    """The loaded library.
+
+    Attributes
+    ----------
+    isa : str
+        The instruction set that is used.
+    isas : list of str
+        Those that this machine has, worst first.
+    n_threads : int
+    """
+
+    def __init__(self, path: str) -> None:
+        self._library: Any = ctypes.CDLL(path)
+        for name, (arguments, result) in EXPORTS.items():
+            function = getattr(self._library, name)
+            function.argtypes, function.restype = arguments, result
+        count = self._library.abi_isa_count()
+        self.isas = [self._library.abi_isa_name(i).decode() for i in range(count)]
+        self.choose(os.environ.get("ABI_NATIVE_ISA") or self.isas[-1])
+        self.n_threads = _threads()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._library.abi_forked)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, f"abi_{name}")
+
+    def choose(self, isa: str) -> None:
+        """Use an instruction set.
+
+        Raises
+        ------
+        KernelError
+            If this machine does not have it, or it is unknown.
+        """
+        if isa not in self.isas:
+            known = ", ".join(self.isas)
+            raise KernelError(f"ABI_NATIVE_ISA={isa}: this machine has {known}")
+        self._library.abi_isa_choose(self.isas.index(isa))
+        self.isa = isa
+
+
+def _threads() -> int:
+    """As many as the processors that this process may use, or what `ABI_THREADS` says."""
+    asked = os.environ.get("ABI_THREADS")
+    if not asked:
+        return min(cpu_count(), _MOST_THREADS)
+    if not asked.isdecimal() or not 1 <= int(asked) <= _MOST_THREADS:
+        raise KernelError(f"ABI_THREADS={asked}: expected 1 to {_MOST_THREADS}")
+    return int(asked)
+
+
+@lru_cache(maxsize=1)
+def load() -> Library:
+    """The library.
+
+    Raises
+    ------
+    OSError
+        If it is not there, or cannot be loaded.
+    KernelError
+        If an environment variable asks for what cannot be.
+    """
+    default = Path(__file__).parent / "lib" / _NAMES.get(sys.platform, "abi_accel.so")
+    return Library(os.environ.get("ABI_NATIVE_LIBRARY") or str(default))

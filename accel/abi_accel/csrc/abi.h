@@ -1,0 +1,52 @@
+/* What every part shares: what is exported, the job of a thread, the table of an instruction set. */
+#ifndef ABI_H
+#define ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#define STAGES 24 /* parts of a job that threads divide among themselves */
+
+struct job;
+
+/* What a thread of a job knows: who it is, of how many. */
+struct thread {
+    struct job *job;
+    size_t index, count;
+};
+
+typedef void work(struct thread *t, const void *arguments);
+
+/* Wait for all threads of the job. */
+void abi_barrier(struct thread *t);
+
+/* The first of the next `step` pieces of a stage that nobody has taken yet. */
+size_t abi_take(struct thread *t, int stage, size_t step);
+
+/* Let `count` threads do a job, this one among them. */
+void abi_run(work *run, const void *arguments, size_t count);
+
+/* A product: `(n_tokens, k)` by `(n, k)` to `(n_tokens, n)`, rows of `ld_out`. */
+struct matmul {
+    const void *w;
+    const float *x;
+    float *out;
+    uint8_t *scratch;
+    size_t n, k, n_tokens, ld_out;
+    int32_t type;
+};
+
+/* What an instruction set has. */
+struct isa {
+    const char *name;
+    work *matmul;
+    size_t (*scratch)(int type, size_t k, size_t n_tokens, size_t n_threads);
+};
+
+#endif

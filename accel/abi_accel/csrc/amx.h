@@ -1,0 +1,99 @@
+/* Products with many activations, by the matrix unit: 16 by 16 sums of a part in one instruction.
+ *
+ * The codes of 16 rows are expanded once to signed bytes, less their offset, in the order in
+ * which the unit wants them, which is that of types.h. Sums of a part are whole numbers, the same
+ * as elsewhere; they are scaled and added in float32, 16 tokens by 16 rows in registers.
+ */
+#ifndef ABI_AMX_H
+#define ABI_AMX_H
+
+#include "tile.h"
+
+#if defined(__AMX_INT8__)
+
+#define AMX_TOKENS 16 /* of a tile; scratch memory has room for whole ones */
+#define AMX_FEWEST 9  /* activations from which on it is the faster way */
+
+struct shapes {
+    uint8_t palette, start, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+};
+
+/* Tiles 0 to 3 are sums, 4 and 5 activations, 6 and 7 weights, of `part` columns. */
+INLINE void amx_begin(int part) {
+    struct shapes s __attribute__((aligned(64))) = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        s.rows[i] = i < 6 ? 16 : (uint8_t)(part / 4);
+        s.row_bytes[i] = i < 4 || i > 5 ? 64 : (uint16_t)part;
+    }
+    _tile_loadconfig(&s);
+}
+
+INLINE void amx_end(void) { _tile_release(); }
+
+/* 16 rows of k columns to `k / 4` vectors of signed bytes. */
+INLINE void amx_expand(int type, const uint8_t *w, size_t k, uint8_t *out) {
+    const struct layout l = layout_of(type);
+    for (size_t b = 0; b < k / l.columns; b++, w += l.packed) {
+        for (int i = 0; i < l.columns / 32; i++, out += 512) {
+            u8x64 v[8];
+            unpack(type, w + l.codes + i * l.step, v);
+            UNROLL for (int j = 0; j < 8; j++) {
+                u8x64 made = is_signed(type) ? v[j] ^ 0x80 : v[j] - (uint8_t)offset_of(type);
+                __builtin_memcpy(out + 64 * j, &made, 64);
+            }
+        }
+    }
+}
+
+/* The minima's share of a superblock: what the sums of activations are multiplied by. */
+INLINE void amx_minima(int type, const uint8_t *w, struct layout l, const float *x,
+                       const int32_t *s, f32x16 *acc) {
+    const int parts = l.columns / l.part;
+    f32x16 m = load_f16(w + 32), minimum[16];
+    UNROLL for (int j = 0; j < parts; j++) minimum[j] = part_minima(type, w, l, j);
+    UNROLL for (int i = 0; i < AMX_TOKENS; i++) {
+        f32x16 low = splat(0);
+        UNROLL for (int j = 0; j < parts; j++)
+            low = fma16(minimum[j], splat((float)s[AMX_TOKENS * j + i]), low);
+        acc[i] = fma16(low, m * splat(-x[i]), acc[i]);
+    }
+}
+
+/* 16 rows by 16 rows of activations from row t on. `codes` are expanded, `sums` 2048 bytes. */
+INLINE void amx_tile(int type, const uint8_t *w, const uint8_t *codes, const struct rounded *a,
+                     size_t t, int32_t *sums, f32x16 *acc) {
+    const struct layout l = layout_of(type);
+    const int parts = l.columns / l.part;
+    const size_t blocks = a->k / l.columns;
+    const int8_t *q = a->q + t * a->k;
+    const float *x = a->d + t * blocks;
+    const int32_t *s = a->s + t * blocks * parts;
+    UNROLL for (int i = 0; i < AMX_TOKENS; i++) acc[i] = splat(0);
+    for (size_t b = 0; b < blocks; b++, w += l.packed, x += AMX_TOKENS) {
+        f32x16 d = scales_of(type, w);
+        for (int part = 0; part < parts; part++, q += 16 * l.part, codes += 16 * l.part) {
+            int32_t *made = sums + ((b + part) & 1) * 256;
+            _tile_zero(0);
+            _tile_loadd(4, q, l.part);
+            _tile_loadd(6, codes, 64);
+            _tile_dpbssd(0, 4, 6);
+            _tile_stored(0, made, 64);
+            f32x16 scale = l.scales ? d * part_scales(type, w + l.scales + 16 * part) : d;
+            UNROLL for (int i = 0; i < AMX_TOKENS; i++) {
+                i32x16 v = (i32x16)load_u8(made + 16 * i);
+                acc[i] = fma16(to_f32(v), scale * splat(x[i]), acc[i]);
+            }
+        }
+        if (type == Q2_K || l.minima) amx_minima(type, w, l, x, s + b * parts * AMX_TOKENS, acc);
+        if (l.rounding == ROUND_8_1) {
+            f32x16 m = load_f16(w + 32);
+            const float *low = a->m + t * blocks + b * AMX_TOKENS;
+            UNROLL for (int i = 0; i < AMX_TOKENS; i++) acc[i] = fma16(m, splat(low[i]), acc[i]);
+        }
+    }
+}
+
+#endif
+#endif

@@ -1,0 +1,37 @@
+/* What Python calls: the choice of the instruction set, and the kernels through it. */
+#include "cpu.h"
+#include "types.h"
+
+#if defined(__x86_64__)
+extern const struct isa abi_isa_scalar, abi_isa_avx2, abi_isa_avx512, abi_isa_amx;
+static const struct isa *const list[] = {&abi_isa_scalar, &abi_isa_avx2, &abi_isa_avx512,
+                                         &abi_isa_amx};
+#elif defined(__aarch64__)
+extern const struct isa abi_isa_neon, abi_isa_dotprod;
+static const struct isa *const list[] = {&abi_isa_neon, &abi_isa_dotprod};
+#else
+extern const struct isa abi_isa_simd128;
+static const struct isa *const list[] = {&abi_isa_simd128};
+#endif
+
+enum { COUNT = sizeof list / sizeof *list };
+
+static const struct isa *chosen;
+
+/* How many instruction sets this machine can run, worst first. */
+EXPORT int abi_isa_count(void) {
+    int level = abi_cpu_level() + 1;
+    return level < COUNT ? level : COUNT;
+}
+
+EXPORT const char *abi_isa_name(int i) { return list[i]->name; }
+
+EXPORT void abi_isa_choose(int i) { chosen = list[i]; }
+
+EXPORT size_t abi_scratch_size(int type, size_t k, size_t n_tokens, size_t n_threads) {
+    return chosen->scratch(type, k, n_tokens, n_threads);
+}
+
+EXPORT void abi_matmul(const struct matmul *p, size_t n_threads) {
+    abi_run(chosen->matmul, p, n_threads);
+}

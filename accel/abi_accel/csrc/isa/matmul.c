@@ -1,0 +1,156 @@
+/* Products of packed weights with activations, compiled once for each instruction set. */
+#include "abi.h"
+#include "amx.h"
+#include "dense.h"
+#include "round.h"
+
+#define CONCAT(a, b) a##b
+#define NAMED(a, b) CONCAT(a, b)
+#define QUOTE(a) #a
+#define STRING(a) QUOTE(a)
+
+INLINE size_t aligned(size_t n) { return (n + 63) & ~(size_t)63; }
+
+#if defined(__AMX_INT8__)
+INLINE int by_amx(size_t n_tokens) { return n_tokens >= AMX_FEWEST; }
+INLINE size_t whole_tiles(size_t n_tokens) {
+    return by_amx(n_tokens) ? (n_tokens + AMX_TOKENS - 1) / AMX_TOKENS * AMX_TOKENS : n_tokens;
+}
+#else
+INLINE size_t whole_tiles(size_t n_tokens) { return n_tokens; }
+#endif
+
+/* Where rounded activations lie in the scratch memory; their size is returned. */
+static size_t place(int type, size_t k, size_t n_tokens, uint8_t *at, struct rounded *a) {
+    const struct layout l = layout_of(type);
+    n_tokens = whole_tiles(n_tokens);
+    size_t blocks = k / l.columns, parts = k / l.part;
+    size_t d = aligned(n_tokens * k), s = d + aligned(n_tokens * blocks * 4);
+    size_t m = s + aligned(n_tokens * parts * 4);
+    *a = (struct rounded){(int8_t *)at, (float *)(at + d), (int32_t *)(at + s), 0, k, 1};
+#if defined(__AMX_INT8__)
+    if (by_amx(n_tokens)) a->together = AMX_TOKENS;
+#endif
+    if (l.rounding == ROUND_8_1) a->m = (float *)(at + m);
+    return m + aligned(n_tokens * blocks * 4);
+}
+
+/* What one thread needs beside the activations: codes of 16 rows, and two tiles of sums. */
+static size_t own_scratch(size_t k) { return aligned(16 * k) + 2048; }
+
+static size_t scratch(int type, size_t k, size_t n_tokens, size_t n_threads) {
+    struct rounded a;
+    if (!layout_of(type).columns) return 0;
+    return place(type, k, n_tokens, 0, &a) + n_threads * own_scratch(k);
+}
+
+static void round_all(struct thread *t, const struct matmul *p, const struct rounded *a) {
+    const struct layout l = layout_of(p->type);
+    size_t blocks = p->k / l.columns, all = p->n_tokens * blocks;
+    size_t from = all * t->index / t->count, to = all * (t->index + 1) / t->count;
+    for (size_t i = from; i < to; i++) {
+        const float *x = p->x + l.columns * i;
+        if (l.columns == 32) round_32(x, a, i / blocks, i % blocks);
+        else if (l.part == 32) round_256(x, a, i / blocks, i % blocks, 32);
+        else round_256(x, a, i / blocks, i % blocks, 16);
+    }
+}
+
+INLINE void put(const struct matmul *p, size_t group, size_t t, const int T, const f32x16 *acc) {
+    size_t first = LANES * group, lanes = p->n - first < LANES ? p->n - first : LANES;
+    for (int i = 0; i < T; i++) {
+        float *out = p->out + (t + i) * p->ld_out + first;
+        if (lanes == LANES) store_f32(out, acc[i]);
+        else __builtin_memcpy(out, &acc[i], lanes * sizeof(float));
+    }
+}
+
+/* 16 rows of weights by all activations. */
+INLINE void group_of(int type, const struct matmul *p, const struct rounded *a, size_t group,
+                     uint8_t *own) {
+    const struct layout l = layout_of(type);
+    const uint8_t *w = (const uint8_t *)p->w + group * (p->k / l.columns) * l.packed;
+    size_t t = 0, n = p->n_tokens;
+#if defined(__AMX_INT8__)
+    if (by_amx(n)) {
+        f32x16 acc[AMX_TOKENS];
+        int32_t *sums = (int32_t *)(own + aligned(16 * p->k));
+        amx_expand(type, w, p->k, own);
+        for (; t < n; t += AMX_TOKENS) {
+            amx_tile(type, w, own, a, t, sums, acc);
+            put(p, group, t, n - t < AMX_TOKENS ? (int)(n - t) : AMX_TOKENS, acc);
+        }
+        return;
+    }
+#endif
+    (void)own;
+    f32x16 acc[MOST];
+    for (; n - t >= 8; t += 8) tile(type, w, a, t, 8, acc), put(p, group, t, 8, acc);
+    if (n - t >= 4) tile(type, w, a, t, 4, acc), put(p, group, t, 4, acc), t += 4;
+    if (n - t >= 2) tile(type, w, a, t, 2, acc), put(p, group, t, 2, acc), t += 2;
+    if (n - t >= 1) tile(type, w, a, t, 1, acc), put(p, group, t, 1, acc);
+}
+
+typedef void groups(const struct matmul *p, const struct rounded *a, size_t from, size_t to,
+                    uint8_t *own);
+
+#define GROUPS(TYPE)                                                                           \
+    static void groups_##TYPE(const struct matmul *p, const struct rounded *a, size_t from,    \
+                              size_t to, uint8_t *own) {                                       \
+        for (size_t g = from; g < to; g++) group_of(TYPE, p, a, g, own);                       \
+    }
+GROUPS(Q4_0) GROUPS(Q4_1) GROUPS(Q5_0) GROUPS(Q5_1) GROUPS(Q8_0) GROUPS(IQ4_NL) GROUPS(MXFP4)
+GROUPS(Q2_K) GROUPS(Q3_K) GROUPS(Q4_K) GROUPS(Q5_K) GROUPS(Q6_K) GROUPS(IQ4_XS)
+
+static groups *groups_of(int type) {
+    switch (type) {
+    case Q4_0: return groups_Q4_0;
+    case Q4_1: return groups_Q4_1;
+    case Q5_0: return groups_Q5_0;
+    case Q5_1: return groups_Q5_1;
+    case Q8_0: return groups_Q8_0;
+    case IQ4_NL: return groups_IQ4_NL;
+    case MXFP4: return groups_MXFP4;
+    case Q2_K: return groups_Q2_K;
+    case Q3_K: return groups_Q3_K;
+    case Q4_K: return groups_Q4_K;
+    case Q5_K: return groups_Q5_K;
+    case Q6_K: return groups_Q6_K;
+    default: return groups_IQ4_XS;
+    }
+}
+
+static void dense(struct thread *t, const struct matmul *p) {
+    size_t step = p->n / (t->count * 4) + 1, from;
+    step = step < DENSE_CHUNK ? (step + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : DENSE_CHUNK;
+    while ((from = abi_take(t, 0, step)) < p->n) {
+        size_t to = from + step < p->n ? from + step : p->n;
+        if (p->type == F32) dense_chunk(F32, p, from, to);
+        else if (p->type == F16) dense_chunk(F16, p, from, to);
+        else dense_chunk(BF16, p, from, to);
+    }
+}
+
+static void matmul(struct thread *t, const void *arguments) {
+    const struct matmul *p = arguments;
+    struct rounded a;
+    if (!layout_of(p->type).columns) {
+        dense(t, p);
+        return;
+    }
+    uint8_t *own = p->scratch + place(p->type, p->k, p->n_tokens, p->scratch, &a);
+    own += t->index * own_scratch(p->k);
+    round_all(t, p, &a);
+    abi_barrier(t);
+#if defined(__AMX_INT8__)
+    if (by_amx(p->n_tokens)) amx_begin(layout_of(p->type).part);
+#endif
+    size_t n = (p->n + LANES - 1) / LANES, step = n / (t->count * 16) + 1, from;
+    while ((from = abi_take(t, 0, step)) < n)
+        groups_of(p->type)(p, &a, from, from + step < n ? from + step : n, own);
+#if defined(__AMX_INT8__)
+    if (by_amx(p->n_tokens)) amx_end();
+#endif
+}
+
+const struct isa NAMED(abi_isa_, ABI_ISA) = {STRING(ABI_ISA), matmul, scratch};

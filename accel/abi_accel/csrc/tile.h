@@ -1,0 +1,176 @@
+/* Codes of 16 rows to bytes, and their products with a few rows of activations.
+ *
+ * Everything here is inlined with a constant type, so that each type gets a loop of its own.
+ */
+#ifndef ABI_TILE_H
+#define ABI_TILE_H
+
+#include "simd.h"
+#include "types.h"
+
+#define MOST 8 /* rows of activations that meet 16 rows of weights at once */
+
+/* Rounded activations: bytes, a scale a block, the sum of each part.
+ *
+ * Rows follow each other; for the matrix unit `together` rows (else 1) lie part by part, so that
+ * what it takes at once is in one place.
+ */
+struct rounded {
+    int8_t *q;
+    float *d;   /* of 32 columns, or of 256 */
+    int32_t *s; /* of the columns under one scale of the weights */
+    float *m;   /* ROUND_8_1: float16 of d times the sum */
+    size_t k, together;
+};
+
+/* Where piece i of n of row t is, in pieces. */
+INLINE size_t place_of(const struct rounded *a, size_t t, size_t n, size_t i) {
+    return (t / a->together * n + i) * a->together + t % a->together;
+}
+
+INLINE i8x16 values_of(int type) {
+    const i8x16 iq4 = {VALUES_IQ4}, e2m1 = {VALUES_E2M1};
+    return type == MXFP4 ? e2m1 : iq4;
+}
+
+/* Each of 64 codes below 16 to its value. */
+INLINE u8x64 look_up(i8x16 table, u8x64 code) {
+#if defined(__AVX512BW__)
+    __m512i wide = _mm512_broadcast_i32x4((__m128i)table);
+    return (u8x64)_mm512_shuffle_epi8(wide, (__m512i)code);
+#elif defined(__AVX2__)
+    __m256i *part = (__m256i *)&code, wide = _mm256_broadcastsi128_si256((__m128i)table);
+    for (int i = 0; i < 2; i++) part[i] = _mm256_shuffle_epi8(wide, part[i]);
+    return code;
+#elif defined(__aarch64__)
+    uint8x16_t *part = (uint8x16_t *)&code;
+    for (int i = 0; i < 4; i++) part[i] = vqtbl1q_u8((uint8x16_t)table, part[i]);
+    return code;
+#elif defined(__wasm_simd128__)
+    v128_t *part = (v128_t *)&code;
+    for (int i = 0; i < 4; i++) part[i] = wasm_i8x16_swizzle((v128_t)table, part[i]);
+    return code;
+#else
+    for (int i = 0; i < 64; i++) code[i] = (uint8_t)table[code[i]];
+    return code;
+#endif
+}
+
+/* Whether codes are signed, or what is to be taken off each. */
+INLINE int is_signed(int type) {
+    return type == Q8_0 || type == IQ4_NL || type == IQ4_XS || type == MXFP4;
+}
+
+INLINE int offset_of(int type) {
+    switch (type) {
+    case Q4_0: return 8;
+    case Q5_0: return 16;
+    case Q3_K: return 4;
+    case Q6_K: return 32;
+    default: return is_signed(type) ? SIGNED_EXTRA : 0;
+    }
+}
+
+/* The codes of 32 columns as 8 vectors of 4 columns each. */
+INLINE void unpack(int type, const uint8_t *p, u8x64 *w) {
+    if (type == Q8_0) {
+        UNROLL for (int j = 0; j < 8; j++) w[j] = ready_signed(load_u8(p + 64 * j));
+        return;
+    }
+    if (type == Q2_K || type == Q3_K) {
+        UNROLL for (int j = 0; j < 8; j++) w[j] = load_u8(p + j % 2 * 64) >> j / 2 * 2 & 3;
+    } else {
+        UNROLL for (int j = 0; j < 4; j++) {
+            u8x64 v = load_u8(p + 64 * j);
+            w[j] = v & 15;
+            w[j + 4] = v >> 4;
+        }
+    }
+    if (type == Q3_K) {
+        u8x64 high = load_u8(p + 128);
+        UNROLL for (int j = 0; j < 8; j++) w[j] |= (j < 2 ? high << (2 - j) : high >> (j - 2)) & 4;
+    }
+    if (type == Q5_0 || type == Q5_1 || type == Q5_K) {
+        u8x64 high = load_u8(p + 256);
+        UNROLL for (int j = 0; j < 8; j++) w[j] |= (j < 4 ? high << (4 - j) : high >> (j - 4)) & 16;
+    }
+    if (type == Q6_K) {
+        UNROLL for (int j = 0; j < 8; j++) {
+            u8x64 high = load_u8(p + 256 + j % 2 * 64);
+            w[j] |= (j < 4 ? high << (4 - j / 2 * 2) : high >> (j / 2 * 2 - 4)) & 48;
+        }
+    }
+    if (type == IQ4_NL || type == IQ4_XS || type == MXFP4) {
+        UNROLL for (int j = 0; j < 8; j++) w[j] = ready_signed(look_up(values_of(type), w[j]));
+    }
+}
+
+/* The 16 scales of a superblock. */
+INLINE f32x16 scales_of(int type, const uint8_t *p) {
+    if (type != MXFP4) return load_f16(p);
+    u8x16 e;
+    __builtin_memcpy(&e, p, 16);
+    u32x16 exponent = __builtin_convertvector(e, u32x16); /* half of 2^(e - 127): doubled values */
+    u32x16 small = (u32x16)(exponent < 2);
+    u32x16 normal = (exponent - 1) << 23, tiny = (u32x16){0} + 0x200000;
+    return (f32x16)((normal & ~small) | (tiny << exponent & small));
+}
+
+/* The scales of a part, or its minima, as whole numbers. */
+INLINE f32x16 part_scales(int type, const uint8_t *p) {
+    if (type == Q3_K || type == Q6_K || type == IQ4_XS) {
+        i8x16 s;
+        __builtin_memcpy(&s, p, 16);
+        return __builtin_convertvector(s, f32x16);
+    }
+    u8x16 s;
+    __builtin_memcpy(&s, p, 16);
+    return __builtin_convertvector(type == Q2_K ? s & 15 : s, f32x16);
+}
+
+INLINE f32x16 part_minima(int type, const uint8_t *p, struct layout l, int part) {
+    u8x16 m;
+    __builtin_memcpy(&m, p + (type == Q2_K ? l.scales : l.minima) + 16 * part, 16);
+    return __builtin_convertvector(type == Q2_K ? m >> 4 : m, f32x16);
+}
+
+INLINE i32x16 dot(int type, i32x16 s, u8x64 w, int32_t x) {
+    return is_signed(type) ? dot_signed(s, w, x) : dot_unsigned(s, w, x);
+}
+
+/* 16 rows by T rows of activations from row t on. */
+INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, const int T,
+                 f32x16 *acc) {
+    const struct layout l = layout_of(type);
+    const int parts = l.columns / l.part, vectors = l.part / 4, minima = type == Q2_K || l.minima;
+    const size_t blocks = a->k / l.columns, n_d = blocks, n_s = a->k / l.part;
+    UNROLL for (int i = 0; i < T; i++) acc[i] = splat(0);
+    for (size_t b = 0; b < blocks; b++, w += l.packed) {
+        f32x16 sum[MOST], low[MOST];
+        UNROLL for (int i = 0; i < T; i++) sum[i] = low[i] = splat(0);
+        for (int part = 0; part < parts; part++) {
+            u8x64 v[8];
+            const int in = l.part == 16 ? part % 2 * 4 : 0; /* two parts of 16 are unpacked once */
+            unpack(type, w + l.codes + part * l.part / 32 * l.step, v);
+            f32x16 scale = l.scales ? part_scales(type, w + l.scales + 16 * part) : splat(1);
+            f32x16 minimum = minima ? part_minima(type, w, l, part) : splat(0);
+            UNROLL for (int i = 0; i < T; i++) {
+                const int8_t *q = a->q + (t + i) * a->k + b * l.columns + part * l.part;
+                const int32_t total = a->s[(t + i) * n_s + b * parts + part];
+                i32x16 s = splat_i32(-offset_of(type) * total);
+                UNROLL for (int j = 0; j < vectors; j++) s = dot(type, s, v[in + j], load_i32(q + 4 * j));
+                sum[i] = l.scales ? fma16(to_f32(s), scale, sum[i]) : to_f32(s);
+                if (minima) low[i] = fma16(minimum, splat((float)total), low[i]);
+            }
+        }
+        f32x16 d = scales_of(type, w), m = minima || l.rounding == ROUND_8_1 ? load_f16(w + 32) : d;
+        UNROLL for (int i = 0; i < T; i++) {
+            float x = a->d[(t + i) * n_d + b];
+            acc[i] = fma16(sum[i], d * splat(x), acc[i]);
+            if (minima) acc[i] = fma16(low[i], m * splat(-x), acc[i]);
+            if (l.rounding == ROUND_8_1) acc[i] = fma16(m, splat(a->m[(t + i) * n_d + b]), acc[i]);
+        }
+    }
+}
+
+#endif

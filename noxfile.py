@@ -27,7 +27,7 @@ PYTHONS = [
 FUZZ_TARGETS = (
     "gguf", "tokenizer", "vocab", "chat", "model", "gbnf", "schema",
     "log", "manifest", "segment", "filter", "foreign", "documents",
-    "safetensors",
+    "safetensors", "pdf",
 )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def store(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Every fuzz target for some seconds (`nox -s fuzz -- 600`)."""
     seconds = session.posargs[0] if session.posargs else "20"
-    session.install("-e", ".[fuzz]")
+    session.install("-e", ".[fuzz,docs]")
     for target in FUZZ_TARGETS:
         with tempfile.TemporaryDirectory() as found:
             corpus = [found, str(ROOT / "fuzz" / "corpus" / target)]

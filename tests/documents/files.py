@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
-__all__ = ["docx", "epub", "pdf", "zipped"]
+__all__ = ["docx", "epub", "pdf", "pdf_of", "zipped"]
 
 CONTAINER = '<container><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 PACKAGE = """<?xml version="1.0"?>
@@ -67,11 +67,16 @@ def pdf(*pages: str) -> bytes:
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
         ]
     objects.append("<< /Title (The Paper) /Author (Ann) >>")
+    return pdf_of([one.encode() for one in objects], f"/Info {len(objects)} 0 R")
+
+
+def pdf_of(objects: list[bytes], trailer: str = "") -> bytes:
+    """A PDF of objects, of which the first is the catalogue."""
     out, places = b"%PDF-1.4\n", []
     for number, one in enumerate(objects, 1):
         places.append(len(out))
-        out += f"{number} 0 obj\n{one}\nendobj\n".encode()
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, one)
     table = "".join(f"{place:010} 00000 n \n" for place in places)
     head = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-    ends = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R /Info {len(objects)} 0 R >>\n"
+    ends = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\n"
     return out + f"{head}{ends}startxref\n{len(out)}\n%%EOF\n".encode()

@@ -8,7 +8,9 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-__all__ = ["EXPORTS", "Matmul"]
+__all__ = ["BUFFERS", "EXPORTS", "TABLES", "Heads", "Matmul", "Op", "Program", "SpanStruct"]
+
+BUFFERS, TABLES = 12, 2
 
 _P, _N, _I = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
 
@@ -20,6 +22,8 @@ EXPORTS: dict[str, tuple[list[Any], Any]] = {
     "abi_pack": ([_I, _P, _N, _N, _P], None),
     "abi_scratch_size": ([_I, _N, _N, _N], _N),
     "abi_matmul": ([_P, _N], None),
+    "abi_piece_size": ([], _N),
+    "abi_program": ([_P, _N], None),
     "abi_forked": ([], None),
 }
 
@@ -32,9 +36,74 @@ class Matmul(ctypes.Structure):
         ("x", _P),
         ("out", _P),
         ("scratch", _P),
+        ("bias", _P),
         ("n", _N),
         ("k", _N),
         ("n_tokens", _N),
         ("ld_out", _N),
         ("type", ctypes.c_int32),
+    )
+
+
+class Op(ctypes.Structure):
+    """`struct op` of program.h."""
+
+    _fields_ = (
+        ("w", _P),
+        ("bias", _P),
+        ("n", _N),
+        ("k", _N),
+        ("f", ctypes.c_float),
+        ("kind", ctypes.c_int32),
+        ("type", ctypes.c_int32),
+        ("a", ctypes.c_int32),
+        ("b", ctypes.c_int32),
+        ("out", ctypes.c_int32),
+        ("flag", ctypes.c_int32),
+        ("meet", ctypes.c_int32),
+    )
+
+
+class SpanStruct(ctypes.Structure):
+    """`struct span` of program.h."""
+
+    _fields_ = (("start", _N), ("stop", _N), ("slot", _N), ("pos", _N))
+
+
+class Heads(ctypes.Structure):
+    """`struct heads` of program.h."""
+
+    _fields_ = (
+        ("k", _P),
+        ("v", _P),
+        ("sinks", _P),
+        ("n_head", _N),
+        ("n_head_kv", _N),
+        ("head_dim", _N),
+        ("capacity", _N),
+        ("window", _N),
+        ("scale", ctypes.c_float),
+        ("softcap", ctypes.c_float),
+        ("type_k", ctypes.c_int32),
+        ("type_v", ctypes.c_int32),
+        ("causal", ctypes.c_int32),
+    )
+
+
+class Program(ctypes.Structure):
+    """`struct program` of program.h."""
+
+    _fields_ = (
+        ("ops", _P),
+        ("n_ops", _N),
+        ("n_tokens", _N),
+        ("n_spans", _N),
+        ("buffers", _P * BUFFERS),
+        ("spans", _P),
+        ("heads", _P),
+        ("cis", _P * TABLES),
+        ("n_rot", _N * TABLES),
+        ("scratch", _P),
+        ("own", _N),
+        ("own_size", _N),
     )

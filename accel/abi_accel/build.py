@@ -23,6 +23,7 @@ from abi_accel._exports import EXPORTS
 
 __all__ = ["TARGETS", "Target", "build", "host"]
 
+_MOST_SAID = 4000  # characters of what zig says is wrong
 _HERE = Path(__file__).parent
 _SOURCES = _HERE / "csrc"
 _FLAGS = ("-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fPIC", "-g0")
@@ -137,7 +138,7 @@ def _zig(*arguments: str) -> None:
     command = [sys.executable, "-m", "ziglang", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"zig {arguments[0]} failed:\n{done.stderr}")
+        raise RuntimeError(f"zig {arguments[0]} failed:\n{done.stderr[:_MOST_SAID]}")
 
 
 def main() -> None:

@@ -7,30 +7,21 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from dataclasses import dataclass
-from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError, KernelError
-from abi.kernels import Array, NumpyKernels, Weight, check_product
+from abi.kernels import Array, KVLayer, Layer, NumpyKernels, Spec, Step, Weight, check_product
 from abi.quant import Tensor, decode
 from abi_accel._exports import Matmul
 from abi_accel._library import load
+from abi_accel._program import Plan, plan
+from abi_accel._run import run
+from abi_accel._weights import DENSE, Native, address, aligned
 
 __all__ = ["NativeKernels"]
-
-_DENSE = ("F32", "F16", "BF16")
-_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
-
-
-@dataclass(frozen=True, eq=False)
-class _Packed:
-    """A matrix as the kernels want it, and as the file has it."""
-
-    tensor: Tensor
-    data: npt.NDArray[np.uint8]
 
 
 class NativeKernels(NumpyKernels):
@@ -38,7 +29,7 @@ class NativeKernels(NumpyKernels):
 
     Quantised matrices keep their blocks, 16 rows side by side, and meet activations that are
     rounded to 8 bits a block, as llama.cpp does it. Float16 and bfloat16 stay as they are in the
-    file.
+    file. A layer is one call.
     """
 
     name = "native"
@@ -46,6 +37,9 @@ class NativeKernels(NumpyKernels):
     def __init__(self) -> None:
         self._library = load()
         self._own = threading.local()  # scratch memory of each thread
+        self._plans: WeakKeyDictionary[Layer, dict[tuple[str, ...], Plan | None]] = (
+            WeakKeyDictionary()
+        )
 
     @property
     def detail(self) -> str:
@@ -64,19 +58,21 @@ class NativeKernels(NumpyKernels):
 
     def pack(self, tensor: Tensor, weights: str = "float32") -> Weight:
         """Lay a matrix out for the kernels; what they have no kernel for, as the reference."""
-        n_bytes = self._packed_size(tensor)
-        if len(tensor.shape) != 2 or not (n_bytes or tensor.type.name in _DENSE):
+        name = tensor.type.name
+        if len(tensor.shape) != 2 or name == "F32" or "norm" in tensor.name:
+            return super().pack(tensor, weights)
+        n_bytes = int(self._library.packed_size(tensor.type.id, *tensor.shape))
+        if not n_bytes and name not in DENSE:
             return super().pack(tensor, weights)
         given = np.ascontiguousarray(tensor.data).view(np.uint8).reshape(-1)
         if given.nbytes != tensor.n_bytes:
             raise InputError(f"{tensor.name}: {given.nbytes} bytes, expected {tensor.n_bytes}")
         data = given
         if n_bytes:
-            data = _aligned(n_bytes)
-            n, k = tensor.shape
-            self._library.pack(tensor.type.id, _at(given), n, k, _at(data))
-        packed = _Packed(tensor, data)
-        return Weight(tensor.name, tensor.shape, tensor.type.name, "native", packed, n_bytes)
+            data = aligned(n_bytes)
+            self._library.pack(tensor.type.id, address(given), *tensor.shape, address(data))
+        native = Native(name, data, tensor)
+        return Weight(tensor.name, tensor.shape, name, "native", native, n_bytes)
 
     def take_rows(self, w: Weight, ids: npt.NDArray[np.int64]) -> Array:
         """Rows of a matrix: `(n, k)` at `(T,)` to `(T, k)`."""
@@ -89,38 +85,38 @@ class NativeKernels(NumpyKernels):
 
     def matmul(self, x: Array, w: Weight) -> Array:
         """`x @ w.T`: `(T, k)` by `(n, k)` to `(T, n)`."""
-        if w.layout != "native":
+        if w.layout not in ("native", "float32"):
             return super().matmul(x, w)
         check_product(x, w)
         n, k = w.shape
+        native, library = Native.of(w), self._library
         x = np.ascontiguousarray(x, np.float32)
         out = np.empty((len(x), n), np.float32)
-        kind, library = w.data.tensor.type.id, self._library
-        size = library.scratch_size(kind, k, len(x), library.n_threads)
-        scratch = self._room(size)
-        given = Matmul(_at(w.data.data), _at(x), _at(out), scratch, n, k, len(x), n, kind)
+        size = library.scratch_size(native.type, k, len(x), library.n_threads)
+        given = Matmul(
+            native.address, address(x), address(out), self._room(size), 0, n, k, len(x), n,
+            native.type,
+        )  # fmt: skip
         library.matmul(ctypes.byref(given), library.n_threads)
         return out
 
-    def _packed_size(self, tensor: Tensor) -> int:
-        if len(tensor.shape) != 2:
-            return 0
-        return int(self._library.packed_size(tensor.type.id, *tensor.shape))
+    def block(self, x: Array, layer: Layer, spec: Spec, cache: KVLayer, step: Step) -> Array:
+        """One transformer layer: `(T, n_embd)` to the same."""
+        made = self._plan(layer, spec, cache, x.shape[1])
+        if made is None or not len(x):
+            return super().block(x, layer, spec, cache, step)
+        return run(self._library, made, x, cache, step, self._room)
+
+    def _plan(self, layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:
+        plans = self._plans.setdefault(layer, {})
+        key = (cache.type_k, cache.type_v, str(cache.rotate_k or cache.rotate_v))
+        if key not in plans:
+            plans[key] = plan(layer, spec, cache, n_embd)
+        return plans[key]
 
     def _room(self, n_bytes: int) -> int:
         """The address of that much memory for what is in between; kept for the next time."""
         have: npt.NDArray[np.uint8] | None = getattr(self._own, "scratch", None)
         if have is None or have.nbytes < n_bytes:
-            have = self._own.scratch = _aligned(n_bytes + n_bytes // 2)
-        return _at(have)
-
-
-def _aligned(n_bytes: int) -> npt.NDArray[np.uint8]:
-    """Memory that begins at a cache line."""
-    raw = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + n_bytes]
-
-
-def _at(array: np.ndarray[Any, Any]) -> int:
-    return array.ctypes.data
+            have = self._own.scratch = aligned(n_bytes + n_bytes // 2)
+        return address(have)

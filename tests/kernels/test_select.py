@@ -28,8 +28,8 @@ def test_what_is_absent_is_passed_over(no_native: None) -> None:
 
 
 def test_the_fastest_comes_first(native_library: Path) -> None:
-    assert [c.name for c in kernels.candidates() if c.reason is None] == ["numpy", "native"]
-    assert kernels.select().name == "numpy"
+    assert [c.name for c in kernels.candidates() if c.reason is None] == ["native", "numpy"]
+    assert kernels.select().name == "native"
 
 
 def test_asking_by_name_for_what_is_absent_is_an_error(no_native: None) -> None:
@@ -40,7 +40,7 @@ def test_asking_by_name_for_what_is_absent_is_an_error(no_native: None) -> None:
 
 
 def test_an_unknown_name_is_an_error() -> None:
-    with pytest.raises(KernelError, match="unknown kernels 'fpga'; expected auto, numpy, native"):
+    with pytest.raises(KernelError, match="unknown kernels 'fpga'; expected auto, native, numpy"):
         kernels.select("fpga")
 
 
@@ -68,7 +68,7 @@ def test_the_environment_can_ask_for_automatic_choice(
 
 
 def test_candidates_say_why_not(no_native: None) -> None:
-    numpy, native = kernels.candidates()
+    native, numpy = kernels.candidates()
     assert (numpy.name, numpy.reason) == ("numpy", None)
     assert native.name == "native"
     assert native.reason is not None

@@ -11,7 +11,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-#define STAGES 24 /* parts of a job that threads divide among themselves */
+#define STAGES 64 /* parts of a job that threads divide among themselves */
 
 struct job;
 
@@ -38,6 +38,7 @@ struct matmul {
     const float *x;
     float *out;
     uint8_t *scratch;
+    const float *bias; /* or none */
     size_t n, k, n_tokens, ld_out;
     int32_t type;
 };
@@ -45,8 +46,9 @@ struct matmul {
 /* What an instruction set has. */
 struct isa {
     const char *name;
-    work *matmul;
+    work *matmul, *program;
     size_t (*scratch)(int type, size_t k, size_t n_tokens, size_t n_threads);
+    size_t (*piece)(void); /* bytes that a thread needs for attention */
 };
 
 #endif

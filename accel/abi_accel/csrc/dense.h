@@ -70,7 +70,8 @@ INLINE void dense_tile(int type, const struct matmul *p, size_t r, size_t t, con
         }
     UNROLL for (int i = 0; i < R; i++)
         UNROLL for (int j = 0; j < T; j++)
-            p->out[(t + j) * p->ld_out + r + i] = sum_of(acc[i * T + j]);
+            p->out[(t + j) * p->ld_out + r + i] =
+                sum_of(acc[i * T + j]) + (p->bias ? p->bias[r + i] : 0);
 }
 
 INLINE void dense_rows(int type, const struct matmul *p, size_t from, size_t to, size_t t,

@@ -1,5 +1,6 @@
 /* What Python calls: the choice of the instruction set, and the kernels through it. */
 #include "cpu.h"
+#include "program.h"
 #include "types.h"
 
 #if defined(__x86_64__)
@@ -34,4 +35,10 @@ EXPORT size_t abi_scratch_size(int type, size_t k, size_t n_tokens, size_t n_thr
 
 EXPORT void abi_matmul(const struct matmul *p, size_t n_threads) {
     abi_run(chosen->matmul, p, n_threads);
+}
+
+EXPORT size_t abi_piece_size(void) { return chosen->piece(); }
+
+EXPORT void abi_program(const struct program *p, size_t n_threads) {
+    abi_run(chosen->program, p, n_threads);
 }

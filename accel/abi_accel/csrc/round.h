@@ -20,6 +20,21 @@ INLINE float through_half(float x) {
     return sign ? -x : x;
 }
 
+/* The bits of the nearest float16. */
+INLINE uint16_t to_half(float x) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, 4);
+    uint32_t sign = bits >> 16 & 0x8000;
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(sign | 0x7e00);
+    x = __builtin_fabsf(x);
+    if (x >= 65520.0f) return (uint16_t)(sign | 0x7c00);
+    if (x > 65504.0f) x = 65504.0f;
+    x = through_half(x);
+    if (x < 0x1p-14f) return (uint16_t)(sign | (uint32_t)(x * 0x1p24f));
+    __builtin_memcpy(&bits, &x, 4);
+    return (uint16_t)(sign | (bits - (112u << 23)) >> 13);
+}
+
 /* The largest magnitude's bits: those of infinity and NaN are larger than any number's. */
 INLINE uint32_t largest_bits(const float *x, int n) {
     u32x16 most = {0};

@@ -8,7 +8,8 @@
 #include "simd.h"
 #include "types.h"
 
-#define MOST 8 /* rows of activations that meet 16 rows of weights at once */
+#define AHEAD 4096 /* bytes: how far ahead weights are asked for */
+#define MOST 8     /* rows of activations that meet 16 rows of weights at once */
 
 /* Rounded activations: bytes, a scale a block, the sum of each part.
  *
@@ -138,6 +139,11 @@ INLINE i32x16 dot(int type, i32x16 s, u8x64 w, int32_t x) {
     return is_signed(type) ? dot_signed(s, w, x) : dot_unsigned(s, w, x);
 }
 
+/* Ask for n bytes that lie AHEAD: what the machine asks for by itself is too little. */
+INLINE void ask_for(const uint8_t *from, const int n) {
+    UNROLL for (int i = 0; i < n; i += 64) __builtin_prefetch(from + AHEAD + i, 0, 2);
+}
+
 /* 16 rows by T rows of activations from row t on. */
 INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, const int T,
                  f32x16 *acc) {
@@ -147,11 +153,14 @@ INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, 
     UNROLL for (int i = 0; i < T; i++) acc[i] = splat(0);
     for (size_t b = 0; b < blocks; b++, w += l.packed) {
         f32x16 sum[MOST], low[MOST];
+        ask_for(w, l.codes);
         UNROLL for (int i = 0; i < T; i++) sum[i] = low[i] = splat(0);
         for (int part = 0; part < parts; part++) {
+            const uint8_t *codes = w + l.codes + part * l.part / 32 * l.step;
+            if (l.part * part % 32 == 0) ask_for(codes, l.step);
             u8x64 v[8];
             const int in = l.part == 16 ? part % 2 * 4 : 0; /* two parts of 16 are unpacked once */
-            unpack(type, w + l.codes + part * l.part / 32 * l.step, v);
+            unpack(type, codes, v);
             f32x16 scale = l.scales ? part_scales(type, w + l.scales + 16 * part) : splat(1);
             f32x16 minimum = minima ? part_minima(type, w, l, part) : splat(0);
             UNROLL for (int i = 0; i < T; i++) {

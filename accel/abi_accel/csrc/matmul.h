@@ -1,13 +1,11 @@
-/* Products of packed weights with activations, compiled once for each instruction set. */
+/* Products of weights with activations, divided among threads. */
+#ifndef ABI_MATMUL_H
+#define ABI_MATMUL_H
+
 #include "abi.h"
 #include "amx.h"
 #include "dense.h"
 #include "round.h"
-
-#define CONCAT(a, b) a##b
-#define NAMED(a, b) CONCAT(a, b)
-#define QUOTE(a) #a
-#define STRING(a) QUOTE(a)
 
 INLINE size_t aligned(size_t n) { return (n + 63) & ~(size_t)63; }
 
@@ -60,8 +58,9 @@ INLINE void put(const struct matmul *p, size_t group, size_t t, const int T, con
     size_t first = LANES * group, lanes = p->n - first < LANES ? p->n - first : LANES;
     for (int i = 0; i < T; i++) {
         float *out = p->out + (t + i) * p->ld_out + first;
-        if (lanes == LANES) store_f32(out, acc[i]);
-        else __builtin_memcpy(out, &acc[i], lanes * sizeof(float));
+        f32x16 v = p->bias ? acc[i] + load_some(p->bias + first, lanes) : acc[i];
+        if (lanes == LANES) store_f32(out, v);
+        else __builtin_memcpy(out, &v, lanes * sizeof(float));
     }
 }
 
@@ -120,10 +119,10 @@ static groups *groups_of(int type) {
     }
 }
 
-static void dense(struct thread *t, const struct matmul *p) {
+static void dense(struct thread *t, const struct matmul *p, int stage) {
     size_t step = p->n / (t->count * 4) + 1, from;
     step = step < DENSE_CHUNK ? (step + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : DENSE_CHUNK;
-    while ((from = abi_take(t, 0, step)) < p->n) {
+    while ((from = abi_take(t, stage, step)) < p->n) {
         size_t to = from + step < p->n ? from + step : p->n;
         if (p->type == F32) dense_chunk(F32, p, from, to);
         else if (p->type == F16) dense_chunk(F16, p, from, to);
@@ -131,26 +130,25 @@ static void dense(struct thread *t, const struct matmul *p) {
     }
 }
 
-static void matmul(struct thread *t, const void *arguments) {
-    const struct matmul *p = arguments;
+/* The product of packed weights with activations that were rounded before. */
+static void packed(struct thread *t, const struct matmul *p, int stage) {
     struct rounded a;
-    if (!layout_of(p->type).columns) {
-        dense(t, p);
-        return;
-    }
     uint8_t *own = p->scratch + place(p->type, p->k, p->n_tokens, p->scratch, &a);
     own += t->index * own_scratch(p->k);
-    round_all(t, p, &a);
-    abi_barrier(t);
 #if defined(__AMX_INT8__)
     if (by_amx(p->n_tokens)) amx_begin(layout_of(p->type).part);
 #endif
     size_t n = (p->n + LANES - 1) / LANES, step = n / (t->count * 16) + 1, from;
-    while ((from = abi_take(t, 0, step)) < n)
+    while ((from = abi_take(t, stage, step)) < n)
         groups_of(p->type)(p, &a, from, from + step < n ? from + step : n, own);
 #if defined(__AMX_INT8__)
     if (by_amx(p->n_tokens)) amx_end();
 #endif
 }
 
-const struct isa NAMED(abi_isa_, ABI_ISA) = {STRING(ABI_ISA), matmul, scratch};
+INLINE void product(struct thread *t, const struct matmul *p, int stage) {
+    if (layout_of(p->type).columns) packed(t, p, stage);
+    else dense(t, p, stage);
+}
+
+#endif

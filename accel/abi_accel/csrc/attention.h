@@ -1,0 +1,218 @@
+/* Attention over the cache, in blocks of positions with a running maximum (arXiv 2205.14135).
+ *
+ * A piece of work is a key/value head with some tokens' queries of it. Its rows are these
+ * queries; keys of a block are turned so that positions lie side by side, which pays because all
+ * rows meet them.
+ */
+#ifndef ABI_ATTENTION_H
+#define ABI_ATTENTION_H
+
+#include "elementwise.h"
+
+#define BLOCK 64      /* positions */
+#define MOST_ROWS 64  /* of queries in a piece */
+#define MOST_DIM 256  /* of a head; Python takes the reference beyond */
+
+struct piece {
+    float q[MOST_ROWS * MOST_DIM], out[MOST_ROWS * MOST_DIM];
+    float k[MOST_DIM * BLOCK]; /* (head_dim, BLOCK) */
+    float v[BLOCK * MOST_DIM]; /* (BLOCK, dim) */
+    float scores[MOST_ROWS * BLOCK];
+    float top[MOST_ROWS], total[MOST_ROWS];
+    size_t at[MOST_ROWS]; /* the position of each row */
+};
+
+INLINE size_t padded(size_t n) { return (n + 15) & ~(size_t)15; }
+
+/* One position's row of the cache as floats, zeros up to a whole vector. */
+INLINE void read_row(const void *base, int type, size_t dim, float *out) {
+    const uint8_t *p = base;
+    for (size_t i = 0; i < dim; i += 16)
+        store_f32(out + i, load_weights(type, p, i, dim));
+}
+
+static void read_block(const struct heads *h, size_t base, size_t from, size_t n,
+                       struct piece *w) {
+    const size_t dim = h->head_dim, wide = padded(dim);
+    float row[MOST_DIM];
+    for (size_t j = 0; j < BLOCK; j++) {
+        if (j < n) {
+            size_t at = (base + from + j) * dim;
+            read_row((const uint8_t *)h->k + at * width_of(h->type_k), h->type_k, dim, row);
+            read_row((const uint8_t *)h->v + at * width_of(h->type_v), h->type_v, dim,
+                     w->v + j * wide);
+        } else {
+            __builtin_memset(row, 0, dim * sizeof(float));
+            __builtin_memset(w->v + j * wide, 0, wide * sizeof(float));
+        }
+        for (size_t i = 0; i < dim; i++) w->k[i * BLOCK + j] = row[i];
+    }
+}
+
+/* Scores of R rows from r on: 64 positions are four vectors. */
+INLINE void score_rows(const struct heads *h, struct piece *w, size_t r, const int R) {
+    const size_t wide = padded(h->head_dim);
+    f32x16 acc[4 * 4] = {0};
+    for (size_t i = 0; i < h->head_dim; i++) {
+        f32x16 k[4];
+        UNROLL for (int j = 0; j < 4; j++) k[j] = load_f32(w->k + i * BLOCK + 16 * j);
+        UNROLL for (int a = 0; a < R; a++) {
+            f32x16 q = splat(w->q[(r + a) * wide + i]);
+            UNROLL for (int j = 0; j < 4; j++) acc[4 * a + j] = fma16(q, k[j], acc[4 * a + j]);
+        }
+    }
+    UNROLL for (int a = 0; a < R; a++)
+        UNROLL for (int j = 0; j < 4; j++)
+            store_f32(w->scores + (r + a) * BLOCK + 16 * j, acc[4 * a + j]);
+}
+
+INLINE int is_seen(const struct heads *h, size_t at, size_t key) {
+    if (h->causal) return key <= at && (!h->window || at - key < h->window);
+    size_t far = at > key ? at - key : key - at;
+    return !h->window || far <= h->window / 2;
+}
+
+/* Scores to weights: what is hidden gets none; sums so far are brought to the new maximum. */
+static void weigh(const struct heads *h, struct piece *w, size_t rows, size_t from, size_t n) {
+    const size_t wide = padded(h->head_dim);
+    for (size_t r = 0; r < rows; r++) {
+        float *s = w->scores + r * BLOCK, top = w->top[r];
+        int whole = n == BLOCK && !h->window && (!h->causal || from + n - 1 <= w->at[r]);
+        for (int j = 0; j < BLOCK && h->softcap > 0; j += 16)
+            store_f32(s + j, tanh16(load_f32(s + j) / h->softcap) * h->softcap);
+        for (size_t j = 0; j < BLOCK && !whole; j++)
+            if (j >= n || !is_seen(h, w->at[r], from + j)) s[j] = -__builtin_inff();
+        f32x16 best = splat(top);
+        for (int j = 0; j < BLOCK; j += 16) best = most(load_f32(s + j), best);
+        for (int j = 0; j < 16; j++) top = best[j] > top ? best[j] : top;
+        if (top == -__builtin_inff()) { /* nothing is seen yet */
+            __builtin_memset(s, 0, BLOCK * sizeof(float));
+            continue;
+        }
+        f32x16 sum = splat(0);
+        for (int j = 0; j < BLOCK; j += 16) {
+            f32x16 e = exp16(load_f32(s + j) - top);
+            store_f32(s + j, e);
+            sum += e;
+        }
+        float keep = exp16(splat(w->top[r] - top))[0];
+        w->total[r] = w->total[r] * keep + sum_of(sum);
+        w->top[r] = top;
+        if (keep != 1.0f)
+            for (size_t i = 0; i < wide; i += 16)
+                store_f32(w->out + r * wide + i, load_f32(w->out + r * wide + i) * keep);
+    }
+}
+
+/* Add the weighted values of a block to R rows, V vectors of them from column c on. */
+INLINE void mix_tile(struct piece *w, size_t wide, size_t r, const int R, size_t c, const int V) {
+    f32x16 acc[4 * 4];
+    UNROLL for (int a = 0; a < R; a++)
+        UNROLL for (int j = 0; j < V; j++)
+            acc[4 * a + j] = load_f32(w->out + (r + a) * wide + c + 16 * j);
+    for (size_t i = 0; i < BLOCK; i++) {
+        f32x16 v[4];
+        UNROLL for (int j = 0; j < V; j++) v[j] = load_f32(w->v + i * wide + c + 16 * j);
+        UNROLL for (int a = 0; a < R; a++) {
+            f32x16 s = splat(w->scores[(r + a) * BLOCK + i]);
+            UNROLL for (int j = 0; j < V; j++) acc[4 * a + j] = fma16(s, v[j], acc[4 * a + j]);
+        }
+    }
+    UNROLL for (int a = 0; a < R; a++)
+        UNROLL for (int j = 0; j < V; j++)
+            store_f32(w->out + (r + a) * wide + c + 16 * j, acc[4 * a + j]);
+}
+
+INLINE void mix_rows(struct piece *w, size_t wide, size_t r, const int R) {
+    size_t c = 0;
+    for (; c + 64 <= wide; c += 64) mix_tile(w, wide, r, R, c, 4);
+    for (; c < wide; c += 16) mix_tile(w, wide, r, R, c, 1);
+}
+
+static void attend(const struct heads *h, size_t base, size_t rows, size_t low, size_t high,
+                   struct piece *w) {
+    const size_t wide = padded(h->head_dim);
+    for (size_t from = low; from < high; from += BLOCK) {
+        size_t n = high - from < BLOCK ? high - from : BLOCK, r = 0;
+        read_block(h, base, from, n, w);
+        for (; r + 4 <= rows; r += 4) score_rows(h, w, r, 4);
+        for (; r < rows; r++) score_rows(h, w, r, 1);
+        weigh(h, w, rows, from, n);
+        for (r = 0; r + 4 <= rows; r += 4) mix_rows(w, wide, r, 4);
+        for (; r < rows; r++) mix_rows(w, wide, r, 1);
+    }
+}
+
+/* A key/value head, and tokens `first` to `first + n` of a span. */
+static void one_piece(const struct program *p, const struct op *op, const struct span *span,
+                      size_t head, size_t first, size_t n, struct piece *w) {
+    const struct heads *h = p->heads;
+    const size_t dim = h->head_dim, wide = padded(dim), group = h->n_head / h->n_head_kv;
+    const size_t end = span->pos + span->stop - span->start, rows = n * group;
+    for (size_t r = 0; r < rows; r++) {
+        const size_t token = span->start + first + r / group, q_head = head * group + r % group;
+        const float *q = p->buffers[op->a] + (token * h->n_head + q_head) * dim;
+        for (size_t i = 0; i < wide; i++) w->q[r * wide + i] = i < dim ? q[i] * h->scale : 0;
+        __builtin_memset(w->out + r * wide, 0, wide * sizeof(float));
+        w->at[r] = span->pos + first + r / group;
+        w->top[r] = h->sinks ? h->sinks[q_head] : -__builtin_inff();
+        w->total[r] = h->sinks ? 1.0f : 0.0f;
+    }
+    size_t start = span->pos + first, stop = start + n, low = 0, high = h->causal ? stop : end;
+    if (h->window && h->causal) low = start + 1 > h->window ? start + 1 - h->window : 0;
+    if (h->window && !h->causal) {
+        low = start > h->window / 2 ? start - h->window / 2 : 0;
+        high = stop + h->window / 2 < end ? stop + h->window / 2 : end;
+    }
+    attend(h, (span->slot * h->n_head_kv + head) * h->capacity, rows, low, high, w);
+    for (size_t r = 0; r < rows; r++) {
+        const size_t token = span->start + first + r / group, q_head = head * group + r % group;
+        float *out = p->buffers[op->out] + (token * h->n_head + q_head) * dim;
+        for (size_t i = 0; i < dim; i++) out[i] = w->out[r * wide + i] / w->total[r];
+    }
+}
+
+static void op_attention(struct thread *t, const struct program *p, const struct op *op,
+                         int stage, struct piece *w) {
+    const struct heads *h = p->heads;
+    const size_t group = h->n_head / h->n_head_kv;
+    size_t each = MOST_ROWS / group ? MOST_ROWS / group : 1, taken = abi_take(t, stage, 1), at = 0;
+    for (size_t i = 0; i < p->n_spans; i++) {
+        const struct span *span = p->spans + i;
+        const size_t n = span->stop - span->start;
+        for (size_t first = 0; first < n; first += each)
+            for (size_t head = 0; head < h->n_head_kv; head++, at++) {
+                if (at != taken) continue;
+                one_piece(p, op, span, head, first, n - first < each ? n - first : each, w);
+                taken = abi_take(t, stage, 1);
+            }
+    }
+}
+
+INLINE void write_row(void *base, int type, size_t at, const float *x, size_t n) {
+    if (type == F32) {
+        __builtin_memcpy((float *)base + at, x, n * sizeof(float));
+        return;
+    }
+    for (size_t i = 0; i < n; i++) ((uint16_t *)base)[at + i] = to_half(x[i]);
+}
+
+/* Keys and values to their places in the cache. */
+static void op_append(struct thread *t, const struct program *p, const struct op *op) {
+    const struct heads *h = p->heads;
+    const size_t dim = h->head_dim;
+    for (size_t i = 0; i < p->n_spans; i++) {
+        const struct span *span = p->spans + i;
+        size_t from, to;
+        part_of(t, (span->stop - span->start) * h->n_head_kv, &from, &to);
+        for (size_t j = from; j < to; j++) {
+            const size_t token = j / h->n_head_kv, head = j % h->n_head_kv;
+            const size_t row = (span->slot * h->n_head_kv + head) * h->capacity + span->pos + token;
+            const size_t given = ((span->start + token) * h->n_head_kv + head) * dim;
+            write_row(h->k, h->type_k, row * dim, p->buffers[op->a] + given, dim);
+            write_row(h->v, h->type_v, row * dim, p->buffers[op->b] + given, dim);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* A layer as a list of operations, which all threads run side by side.
+ *
+ * Each operation reads and writes buffers: rows of floats, one a token, which begin at multiples
+ * of a cache line. Threads meet after an operation that says so; the others are independent of
+ * those before. Python writes the lists (`_program.py`) and checks every size in them.
+ */
+#ifndef ABI_PROGRAM_H
+#define ABI_PROGRAM_H
+
+#include "abi.h"
+
+enum operation {
+    OP_RMS_NORM, OP_LAYER_NORM, OP_ROUND, OP_MATMUL, OP_ROPE, OP_APPEND, OP_ATTENTION, OP_GLU,
+    OP_ACT, OP_ADD, OP_SCALE
+};
+
+enum activation { ACT_SILU, ACT_GELU, ACT_RELU, ACT_SIGMOID, ACT_TANH };
+
+/* One operation. What is not named here is not read by it.
+ *
+ * RMS_NORM, LAYER_NORM  out = norm of each n of a, times w, plus bias; f is epsilon
+ * ROUND                 a, k wide, to bytes for weights of `type`
+ * MATMUL                out = a by w (n, k), plus bias; what ROUND made, where w is quantised
+ * ROPE                  turn n / k heads of a, k wide, by table `type`; flag: pairs i, i + n_rot / 2
+ * APPEND                keys a and values b into the cache
+ * ATTENTION             out = of queries a over the cache
+ * GLU                   out = act(a) * b, n wide; ACT the same without b
+ * ADD, SCALE            out = a + b; out = a * f
+ */
+struct op {
+    const void *w;
+    const float *bias;
+    size_t n, k;
+    float f;
+    int32_t kind, type, a, b, out, flag, meet;
+};
+
+/* Consecutive tokens of one slot of the cache. */
+struct span {
+    size_t start, stop, slot, pos;
+};
+
+/* What attention and the cache need: numbers of the model, and where the cache is.
+ *
+ * Keys and values are `(n_slots, n_head_kv, capacity, head_dim)`, float32 or float16.
+ */
+struct heads {
+    void *k, *v;
+    const float *sinks;
+    size_t n_head, n_head_kv, head_dim, capacity, window;
+    float scale, softcap;
+    int32_t type_k, type_v, causal;
+};
+
+#define BUFFERS 12
+#define TABLES 2
+
+struct program {
+    const struct op *ops;
+    size_t n_ops, n_tokens, n_spans;
+    float *buffers[BUFFERS];
+    const struct span *spans;
+    const struct heads *heads;
+    const float *cis[TABLES]; /* (n_tokens, n_rot / 2, 2) */
+    size_t n_rot[TABLES];
+    uint8_t *scratch; /* of products; then of each thread */
+    size_t own;       /* where the threads' part begins */
+    size_t own_size;  /* of each */
+};
+
+#endif

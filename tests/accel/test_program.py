@@ -1,0 +1,148 @@
+"""A layer in one call: the same as its composition, for every architecture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from abi_accel._buffers import assign
+from abi_accel._exports import Op
+from abi_accel._library import load
+from abi_accel.build import TARGETS, host
+
+import abi
+from abi.errors import InputError
+from abi.generate import Model
+from abi.kernels import Adapter, Span, Step
+from abi.model import Batch
+from tests.oracle.architectures import CASES, ENCODERS, case_bytes
+from tests.synthetic import LlamaShape, llama_bytes
+
+F32 = npt.NDArray[np.float32]
+
+# GELU goes through float16: what falls to the other side of a rounding shows, more with depth.
+ROUNDED = {"gemma", "phi2", "gpt2", "starcoder2", "falcon", "bert", "nomic", "jina"}
+COMPOSED = {
+    "mixtral", "qwen2moe", "qwen2moe-widths", "qwen3moe", "granite-moe", "gpt-oss",  # experts
+    "stablelm-parallel", "command-r-plus",  # norms of a matrix
+    "jina-bert-v2", "jina-bert-v2-fused", "nomic-bert-moe",  # linear biases, experts
+}  # fmt: skip
+
+
+def both(raw: bytes) -> tuple[Model, Model]:
+    numpy, native = (abi.load(raw, kernels=name) for name in ("numpy", "native"))
+    return numpy, native
+
+
+def hidden(model: Model, batch: Batch, **options: Any) -> F32:
+    cache = model.transformer.new_cache(n_slots=3, n_ctx=64, **options)
+    return model.kernels.to_numpy(model.transformer.hidden(batch, cache))
+
+
+def planned(model: Model) -> bool:
+    plans: Any = model.kernels._plans  # type: ignore[attr-defined]
+    return all(any(plans.get(layer, {}).values()) for layer in model.transformer.layers)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_layers_are_those_of_the_reference(native_library: Path, name: str) -> None:
+    numpy, native = both(case_bytes(CASES[name]))
+    ids = np.random.default_rng(3).integers(0, numpy.transformer.n_vocab, 40)
+    want, got = (hidden(model, Batch.of(ids)) for model in (numpy, native))
+    rounded = any(name.startswith(part) for part in ROUNDED)
+    np.testing.assert_allclose(got, want, rtol=0, atol=3e-3 if rounded else 3e-5)
+    assert planned(native) == (name not in COMPOSED)
+
+
+@pytest.mark.parametrize("isa", list(TARGETS[host()].isas))
+@pytest.mark.parametrize("name", ["qwen3", "gemma2", "olmo3", "bert"])
+def test_several_sequences_and_steps(native_library: Path, isa: str, name: str) -> None:
+    if isa not in load().isas:
+        pytest.skip(f"this machine has {', '.join(load().isas)}")
+    load().choose(isa)
+    numpy, native = both(case_bytes((CASES | ENCODERS)[name]))
+    rng = np.random.default_rng(4)
+    parts = [(0, 0, 17), (2, 0, 3), (1, 0, 5), (0, 17, 4), (1, 5, 1)]
+    if not numpy.config.causal:
+        parts = parts[:3]
+    batches = [
+        Batch.of(rng.integers(0, numpy.transformer.n_vocab, n), slot=slot, pos=pos)
+        for slot, pos, n in parts
+    ]
+    for types in (("f32", "f32"), ("f16", "f16"), ("f32", "f16")):
+        found = []
+        for model in (numpy, native):
+            cache = model.transformer.new_cache(n_slots=3, n_ctx=64, types=types)
+            run = model.transformer.hidden
+            rows = [run(Batch.join(batches[:3]), cache)]
+            rows += [run(Batch.join(batches[3:]), cache)] if batches[3:] else []
+            found.append(np.concatenate(rows))
+        np.testing.assert_allclose(found[1], found[0], rtol=0, atol=3e-3)
+
+
+@pytest.mark.parametrize("name", ["Q8_0", "Q4_1", "F16"])
+def test_quantised_layers_equal_their_products_one_by_one(native_library: Path, name: str) -> None:
+    """Rounded the same, so that only the order of sums in norms and attention differs."""
+    _, native = both(llama_bytes(LlamaShape(), name))
+    batch = Batch.of(np.arange(30))
+    whole = hidden(native, batch)
+    assert planned(native)
+    for plans in native.kernels._plans.values():  # type: ignore[attr-defined]
+        for key in plans:
+            plans[key] = None
+    np.testing.assert_allclose(hidden(native, batch), whole, rtol=0, atol=2e-2)
+
+
+def test_an_adapter_is_composed(native_library: Path) -> None:
+    _, native = both(case_bytes(CASES["qwen2"]))
+    layer, spec = native.transformer.layers[0], native.transformer.specs[0]
+    cache = native.transformer.new_cache(n_ctx=8).layers[0]
+    kernels: Any = native.kernels
+    assert kernels._plan(layer, spec, cache, native.config.n_embd) is not None
+    assert layer.attn_q is not None
+    adapter = Adapter(layer.attn_q, layer.attn_q, 1.0)
+    changed = replace(layer, attn_q=replace(layer.attn_q, adapters=(adapter,)))
+    assert kernels._plan(changed, spec, cache, native.config.n_embd) is None
+
+
+def test_what_does_not_fit_is_refused(native_library: Path) -> None:
+    _, native = both(case_bytes(CASES["qwen2"]))
+    model, kernels = native.transformer, native.kernels
+    layer, spec, cache = model.layers[0], model.specs[0], model.new_cache(n_ctx=8).layers[0]
+    x = np.zeros((2, native.config.n_embd), np.float32)
+    cis = (np.zeros((2, spec.head_dim // 2, 2), np.float32),)
+    held = cache.k.shape[2]
+    for span, words in (
+        (Span(0, 3, 0, 0), "is not of 2 tokens and 1 slots"),
+        (Span(0, 2, 1, 0), "is not of 2 tokens and 1 slots"),
+        (Span(0, 2, 0, held - 1), f"leaves the cache of {held} positions"),
+    ):
+        with pytest.raises(InputError, match=words):
+            kernels.block(x, layer, spec, cache, Step((span,), cis))
+    short = (np.zeros((1, spec.head_dim // 2, 2), np.float32),)
+    with pytest.raises(InputError, match=r"angles of \(1, "):
+        kernels.block(x, layer, spec, cache, Step((Span(0, 2, 0, 0),), short))
+    with pytest.raises(InputError, match=r"activations of \(2, 3\)"):
+        kernels.block(x[:, :3], layer, spec, cache, Step((Span(0, 2, 0, 0),), cis))
+
+
+def test_buffers_are_shared_only_where_threads_have_met() -> None:
+    """0 -> 2 and 0 -> 3 side by side, 2 -> 4 and 3 -> 5 after they met, 4 + 5 -> 1."""
+    ops = [
+        Op(a=0, b=0, out=2, meet=False),
+        Op(a=0, b=0, out=3, meet=True),
+        Op(a=2, b=0, out=4, meet=False),
+        Op(a=3, b=0, out=5, meet=True),
+        Op(a=4, b=5, out=1, meet=True),
+    ]
+    widths = assign(ops, [8, 8, 8, 8, 8, 8], 2)
+    assert widths == [8] * 6  # 2 is read until the threads meet after 5 is made
+    ops[2].meet = True
+    chain = [Op(a=0, b=0, out=2, meet=True), Op(a=2, b=0, out=3, meet=True)]
+    chain += [Op(a=3, b=0, out=4, meet=True), Op(a=4, b=0, out=1, meet=True)]
+    assert assign(chain, [8, 8, 8, 4, 8], 2) == [8, 8, 8, 4]
+    assert [(op.a, op.out) for op in chain] == [(0, 2), (2, 3), (3, 2), (2, 1)]

@@ -19,7 +19,7 @@ EXPORTS: dict[str, tuple[list[Any], Any]] = {
     "abi_isa_name": ([_I], ctypes.c_char_p),
     "abi_isa_choose": ([_I], None),
     "abi_packed_size": ([_I, _N, _N], _N),
-    "abi_pack": ([_I, _P, _N, _N, _P], None),
+    "abi_pack": ([_I, _P, _N, _N, _P, _N], None),
     "abi_scratch_size": ([_I, _N, _N, _N], _N),
     "abi_matmul": ([_P, _N], None),
     "abi_piece_size": ([], _N),

@@ -70,7 +70,8 @@ class NativeKernels(NumpyKernels):
         data = given
         if n_bytes:
             data = aligned(n_bytes)
-            self._library.pack(tensor.type.id, address(given), *tensor.shape, address(data))
+            where = (address(given), *tensor.shape, address(data))
+            self._library.pack(tensor.type.id, *where, self._library.n_threads)
         native = Native(name, data, tensor)
         return Weight(tensor.name, tensor.shape, name, "native", native, n_bytes)
 

@@ -51,47 +51,72 @@ INLINE void amx_expand(int type, const uint8_t *w, size_t k, uint8_t *out) {
 INLINE void amx_minima(int type, const uint8_t *w, struct layout l, const float *x,
                        const int32_t *s, f32x16 *acc) {
     const int parts = l.columns / l.part;
-    f32x16 m = load_f16(w + 32), minimum[16];
-    UNROLL for (int j = 0; j < parts; j++) minimum[j] = part_minima(type, w, l, j);
-    UNROLL for (int i = 0; i < AMX_TOKENS; i++) {
-        f32x16 low = splat(0);
+    f32x16 m = load_f16(w + 32), minimum[16], factor = load_f32(x) * -1.0f;
+    float by[16 * AMX_TOKENS];
+    UNROLL for (int j = 0; j < parts; j++) {
+        minimum[j] = part_minima(type, w, l, j) * m;
+        i32x16 total = (i32x16)load_u8(s + AMX_TOKENS * j);
+        store_f32(by + AMX_TOKENS * j, to_f32(total) * factor);
+    }
+    UNROLL for (int i = 0; i < AMX_TOKENS; i++)
         UNROLL for (int j = 0; j < parts; j++)
-            low = fma16(minimum[j], splat((float)s[AMX_TOKENS * j + i]), low);
-        acc[i] = fma16(low, m * splat(-x[i]), acc[i]);
+            acc[i] = fma16(minimum[j], splat(by[AMX_TOKENS * j + i]), acc[i]);
+}
+
+/* The sums of a part, by one of two sets of tiles, so that one can wait for the other. */
+INLINE void amx_sums(int set, const int8_t *q, const uint8_t *codes, int part, int32_t *sums) {
+    if (set) {
+        _tile_zero(1);
+        _tile_loadd(5, q, part);
+        _tile_loadd(7, codes, 64);
+        _tile_dpbssd(1, 5, 7);
+        _tile_stored(1, sums + 256, 64);
+    } else {
+        _tile_zero(0);
+        _tile_loadd(4, q, part);
+        _tile_loadd(6, codes, 64);
+        _tile_dpbssd(0, 4, 6);
+        _tile_stored(0, sums, 64);
     }
 }
 
-/* 16 rows by 16 rows of activations from row t on. `codes` are expanded, `sums` 2048 bytes. */
+/* Scaled sums of a part to those of 16 tokens. */
+INLINE void amx_add(const int32_t *sums, f32x16 scale, const float *x, f32x16 *acc) {
+    UNROLL for (int i = 0; i < AMX_TOKENS; i++) {
+        i32x16 v = (i32x16)load_u8(sums + 16 * i);
+        acc[i] = fma16(to_f32(v), scale * splat(x[i]), acc[i]);
+    }
+}
+
+/* 16 rows by 16 rows of activations from row t on. `codes` are expanded, `sums` 2048 bytes.
+ *
+ * While the unit makes the sums of a part, those of the part before are scaled.
+ */
 INLINE void amx_tile(int type, const uint8_t *w, const uint8_t *codes, const struct rounded *a,
                      size_t t, int32_t *sums, f32x16 *acc) {
     const struct layout l = layout_of(type);
     const int parts = l.columns / l.part;
-    const size_t blocks = a->k / l.columns;
+    const size_t blocks = a->k / l.columns, n = blocks * parts, size = 16 * l.part;
     const int8_t *q = a->q + t * a->k;
     const float *x = a->d + t * blocks;
     const int32_t *s = a->s + t * blocks * parts;
     UNROLL for (int i = 0; i < AMX_TOKENS; i++) acc[i] = splat(0);
-    for (size_t b = 0; b < blocks; b++, w += l.packed, x += AMX_TOKENS) {
-        f32x16 d = scales_of(type, w);
-        for (int part = 0; part < parts; part++, q += 16 * l.part, codes += 16 * l.part) {
-            int32_t *made = sums + ((b + part) & 1) * 256;
-            _tile_zero(0);
-            _tile_loadd(4, q, l.part);
-            _tile_loadd(6, codes, 64);
-            _tile_dpbssd(0, 4, 6);
-            _tile_stored(0, made, 64);
-            f32x16 scale = l.scales ? d * part_scales(type, w + l.scales + 16 * part) : d;
-            UNROLL for (int i = 0; i < AMX_TOKENS; i++) {
-                i32x16 v = (i32x16)load_u8(made + 16 * i);
-                acc[i] = fma16(to_f32(v), scale * splat(x[i]), acc[i]);
-            }
-        }
-        if (type == Q2_K || l.minima) amx_minima(type, w, l, x, s + b * parts * AMX_TOKENS, acc);
+    amx_sums(0, q, codes, l.part, sums);
+    for (size_t i = 0; i < n; i++) {
+        const int part = (int)(i % parts);
+        if (i + 1 < n) amx_sums((i + 1) & 1, q + (i + 1) * size, codes + (i + 1) * size, l.part, sums);
+        f32x16 scale = scales_of(type, w);
+        if (l.scales) scale *= part_scales(type, w + l.scales + 16 * part);
+        amx_add(sums + (i & 1) * 256, scale, x, acc);
+        if (part < parts - 1) continue;
+        if (type == Q2_K || l.minima) amx_minima(type, w, l, x, s + (i - part) * AMX_TOKENS, acc);
         if (l.rounding == ROUND_8_1) {
             f32x16 m = load_f16(w + 32);
-            const float *low = a->m + t * blocks + b * AMX_TOKENS;
-            UNROLL for (int i = 0; i < AMX_TOKENS; i++) acc[i] = fma16(m, splat(low[i]), acc[i]);
+            const float *low = a->m + t * blocks + i * AMX_TOKENS;
+            UNROLL for (int j = 0; j < AMX_TOKENS; j++) acc[j] = fma16(m, splat(low[j]), acc[j]);
         }
+        w += l.packed;
+        x += AMX_TOKENS;
     }
 }
 

@@ -4,7 +4,7 @@
  * their places, and the bits set together. Missing rows of the last group are zeros.
  */
 #include "abi.h"
-
+#include "simd.h"
 #include "types.h"
 
 #define PARTS 16
@@ -38,7 +38,7 @@ static void fifth(const uint8_t *p, uint8_t *code) {
     for (int i = 0; i < 32; i++) code[i] |= (p[i / 8] >> i % 8 & 1) << 4;
 }
 
-static void simple(int type, const uint8_t *p, struct row *r) {
+INLINE void simple(int type, const uint8_t *p, struct row *r) {
     r->d = p;
     r->m = p + 2;
     switch (type) {
@@ -100,7 +100,7 @@ static void iq4_xs(const uint8_t *p, struct row *r) {
     r->d = p;
 }
 
-static void read_row(int type, const uint8_t *p, struct row *r) {
+INLINE void read_row(int type, const uint8_t *p, struct row *r) {
     switch (type) {
     case Q2_K: q2_k(p, r); break;
     case Q3_K: q3_k(p, r); break;
@@ -112,7 +112,7 @@ static void read_row(int type, const uint8_t *p, struct row *r) {
 }
 
 /* The codes of 32 columns of one row into its places among 16. */
-static void put_codes(int type, const uint8_t *code, int row, uint8_t *out) {
+INLINE void put_codes(int type, const uint8_t *code, int row, uint8_t *out) {
     for (int c = 0; c < 32; c++) {
         int vector = c / 4, byte = 4 * row + c % 4;
         uint8_t v = code[c];
@@ -134,7 +134,7 @@ static void put_codes(int type, const uint8_t *code, int row, uint8_t *out) {
     }
 }
 
-static void put_row(int type, struct layout l, const struct row *r, int row, uint8_t *out) {
+INLINE void put_row(int type, struct layout l, const struct row *r, int row, uint8_t *out) {
     int heads = type == MXFP4 ? 1 : 2, parts = l.columns / l.part;
     for (int i = 0; i < heads; i++) out[heads * row + i] = r->d[i];
     if (type == Q4_1 || type == Q5_1 || type == Q2_K || l.minima)
@@ -151,17 +151,40 @@ EXPORT size_t abi_packed_size(int type, size_t n, size_t k) {
     return l.columns ? (n + 15) / 16 * (k / l.columns) * l.packed : 0;
 }
 
-EXPORT void abi_pack(int type, const uint8_t *rows, size_t n, size_t k, uint8_t *out) {
-    struct layout l = layout_of(type);
-    size_t blocks = k / l.columns;
-    for (size_t first = 0; first < n; first += 16) {
-        for (size_t b = 0; b < blocks; b++, out += l.packed) {
-            __builtin_memset(out, 0, l.packed);
-            for (size_t i = 0; i < 16 && first + i < n; i++) {
-                struct row r;
-                read_row(type, rows + ((first + i) * blocks + b) * l.bytes, &r);
-                put_row(type, l, &r, (int)i, out);
-            }
+struct packing {
+    int type;
+    const uint8_t *rows;
+    size_t n, k;
+    uint8_t *out;
+};
+
+INLINE void pack_group(int type, const struct packing *p, size_t group) {
+    const struct layout l = layout_of(type);
+    size_t blocks = p->k / l.columns, first = 16 * group;
+    uint8_t *out = p->out + group * blocks * l.packed;
+    for (size_t b = 0; b < blocks; b++, out += l.packed) {
+        __builtin_memset(out, 0, l.packed);
+        for (size_t i = 0; i < 16 && first + i < p->n; i++) {
+            struct row r;
+            read_row(type, p->rows + ((first + i) * blocks + b) * l.bytes, &r);
+            put_row(type, l, &r, (int)i, out);
         }
     }
+}
+
+#define PACK(TYPE) case TYPE: pack_group(TYPE, p, g); break;
+
+static void pack(struct thread *t, const void *arguments) {
+    const struct packing *p = arguments;
+    size_t g;
+    while ((g = abi_take(t, 0, 1)) < (p->n + 15) / 16) switch (p->type) {
+        PACK(Q4_0) PACK(Q4_1) PACK(Q5_0) PACK(Q5_1) PACK(Q8_0) PACK(IQ4_NL) PACK(MXFP4)
+        PACK(Q2_K) PACK(Q3_K) PACK(Q4_K) PACK(Q5_K) PACK(Q6_K) PACK(IQ4_XS)
+    }
+}
+
+EXPORT void abi_pack(int type, const uint8_t *rows, size_t n, size_t k, uint8_t *out,
+                     size_t n_threads) {
+    struct packing p = {type, rows, n, k, out};
+    abi_run(pack, &p, n_threads);
 }

@@ -7,7 +7,7 @@ biases, gates, experts) is told by its tensors, the rest by its `Spec`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,28 @@ class ComposedKernels(ABC):
     def kv_take(self, cache: KVLayer, slot: int, start: int, stop: int) -> tuple[Array, Array]: ...
     @abstractmethod
     def moe(self, x: Array, layer: Layer, spec: Spec) -> Array: ...
+
+    def layers(
+        self,
+        x: Array,
+        layers: Sequence[Layer],
+        specs: Sequence[Spec],
+        caches: Sequence[KVLayer],
+        steps: Sequence[Step],
+        control: Mapping[int, Array],
+    ) -> Array:
+        """All layers in turn, each with its own spec, cache and step: `(T, n_embd)` to the same.
+
+        Parameters
+        ----------
+        control : dict of int to (n_embd,)
+            What is added after a layer, by its number.
+        """
+        for i, (layer, spec) in enumerate(zip(layers, specs, strict=True)):
+            x = self.block(x, layer, spec, caches[i], steps[i])
+            if i in control:
+                x = self.add(x, control[i])
+        return x
 
     def block(self, x: Array, layer: Layer, spec: Spec, cache: KVLayer, step: Step) -> Array:
         """One transformer layer: `(T, n_embd)` to the same."""

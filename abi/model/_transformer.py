@@ -159,11 +159,8 @@ class Transformer:
             step = Step(spans, self._angles(batch.positions, cache))
             near = Step(cache.near_spans(spans), step.cis) if cache.window else step
             x = self._embed(batch)
-            for i, (layer, spec) in enumerate(zip(self.layers, self.specs, strict=True)):
-                own = near if cache.near[i] else step
-                x = kernels.block(x, layer, spec, cache.layers[i], own)
-                if i in self.control:
-                    x = kernels.add(x, self.control[i])
+            steps = [near if is_near else step for is_near in cache.near]
+            x = kernels.layers(x, self.layers, self.specs, cache.layers, steps, self.control)
             cache.commit(spans)
             if outputs is not None:
                 x = kernels.select(x, np.asarray(outputs, np.int64))

@@ -8,7 +8,17 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-__all__ = ["BUFFERS", "EXPORTS", "TABLES", "Heads", "Matmul", "Op", "Program", "SpanStruct"]
+__all__ = [
+    "BUFFERS",
+    "EXPORTS",
+    "TABLES",
+    "Heads",
+    "Layers",
+    "Matmul",
+    "Op",
+    "Program",
+    "SpanStruct",
+]
 
 BUFFERS, TABLES = 12, 2
 
@@ -23,7 +33,7 @@ EXPORTS: dict[str, tuple[list[Any], Any]] = {
     "abi_scratch_size": ([_I, _N, _N, _N], _N),
     "abi_matmul": ([_P, _N], None),
     "abi_piece_size": ([], _N),
-    "abi_program": ([_P, _N], None),
+    "abi_layers": ([_P, _P, _N], None),
     "abi_forked": ([], None),
 }
 
@@ -106,4 +116,16 @@ class Program(ctypes.Structure):
         ("scratch", _P),
         ("own", _N),
         ("own_size", _N),
+    )
+
+
+class Layers(ctypes.Structure):
+    """`struct layers` of program.h."""
+
+    _fields_ = (
+        ("ops", _P),
+        ("n_ops", _P),
+        ("heads", _P),
+        ("spans", _P),
+        ("n_layers", _N),
     )

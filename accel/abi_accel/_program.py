@@ -50,6 +50,8 @@ class Plan:
         Without the cache.
     kept : list
         What the pointers point into.
+    bound : tuple, optional
+        The arrays of the cache that it ran with last, weakly, and the heads with them.
     """
 
     ops: Any
@@ -57,6 +59,7 @@ class Plan:
     products: set[tuple[int, int]]
     heads: Heads
     kept: list[Any]
+    bound: tuple[Any, Any, Heads] | None = None
 
 
 def plan(layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:

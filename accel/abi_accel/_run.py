@@ -1,16 +1,19 @@
-"""One call of a layer's program: where its buffers, cache and tables are."""
+"""Calls of layers' programs: where their buffers, caches and tables are."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from typing import Any
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
-from abi.kernels import KVLayer, Step
-from abi_accel._exports import BUFFERS, TABLES, Heads, Program, SpanStruct
+from abi.kernels import KVLayer, Span, Step
+from abi_accel._exports import BUFFERS, TABLES, Heads, Layers, Program, SpanStruct
 from abi_accel._library import Library
 from abi_accel._program import Plan
 from abi_accel._weights import address
@@ -18,71 +21,147 @@ from abi_accel._weights import address
 __all__ = ["run"]
 
 F32 = npt.NDArray[np.float32]
+Room = Callable[[int], int]
 
+_P, _N = ctypes.c_void_p, ctypes.c_size_t
 _FLOATS = 16  # of a cache line: buffers begin at one
+_LINE = 64  # bytes of one
 
 
 def run(
     library: Library,
-    plan: Plan,
+    plans: Sequence[Plan],
     x: F32,
-    cache: KVLayer,
-    step: Step,
-    room: Callable[[int], int],
+    caches: Sequence[KVLayer],
+    steps: Sequence[Step],
+    room: Room,
 ) -> F32:
-    """A layer of `(T, n_embd)`, to the same.
+    """Layers in turn, `(T, n_embd)` to the same.
+
+    Parameters
+    ----------
+    library : Library
+    plans, caches, steps : sequences
+        One a layer; the tables of all steps are the first one's.
+    x : (T, n_embd) float32
+    room : callable
+        Gives the address of as many bytes as it is asked for.
 
     Raises
     ------
     InputError
-        If the cache, the spans or the tables do not fit the plan.
+        If a cache, the spans or the tables do not fit a plan.
     """
-    _check(plan, x, cache, step)
-    x = np.ascontiguousarray(x, np.float32)
-    out = np.empty_like(x)
-    n, threads = len(x), library.n_threads
+    cis = [np.ascontiguousarray(table, np.float32) for table in steps[0].cis]
+    _check(plans, x, caches, steps, cis)
+    out, other = np.empty(x.shape, np.float32), np.empty(x.shape, np.float32)
+    given = np.ascontiguousarray(x, np.float32)
+    if len(plans) > 1:  # the second layer writes where the first read
+        other[...] = given
+        given = other
+    program = _program(library, plans, (given, out), cis, room)
+    heads = [_bound(plan, cache) for plan, cache in zip(plans, caches, strict=True)]
+    made = {id(step.spans): _spans(step.spans) for step in steps}
+    program.n_spans = len(steps[0].spans)
+    columns = _columns(plans, heads, [made[id(step.spans)] for step in steps])
+    layers = Layers(*map(ctypes.addressof, columns), len(plans))
+    library.layers(ctypes.byref(program), ctypes.byref(layers), library.n_threads)
+    return out if len(plans) % 2 else other
+
+
+def _columns(plans: Sequence[Plan], heads: Sequence[Heads], spans: Sequence[Any]) -> list[Any]:
+    """Arrays of one entry a layer."""
+    n = len(plans)
+    pointers, sizes = _P * n, _N * n
+    return [
+        pointers(*[ctypes.addressof(plan.ops) for plan in plans]),
+        sizes(*[len(plan.ops) for plan in plans]),
+        pointers(*map(ctypes.addressof, heads)),
+        pointers(*map(ctypes.addressof, spans)),
+    ]
+
+
+def _program(
+    library: Library, plans: Sequence[Plan], outer: tuple[F32, F32], cis: list[F32], room: Room
+) -> Program:
+    """What all layers share: memory for the widest of each buffer, and the tables."""
+    n, threads = len(outer[0]), library.n_threads
     starts, total = [], 0
-    for width in plan.widths[2:]:
+    for widths in zip_longest(*(plan.widths[2:] for plan in plans), fillvalue=0):
         starts.append(4 * total)
-        total += -(-n * width // _FLOATS) * _FLOATS
-    rounding = max(library.scratch_size(t, k, n, threads) for t, k in plan.products)
-    rounding = -(-rounding // 64) * 64
-    own = -(-library.piece_size() // 64) * 64
-    scratch = room(4 * total + rounding + threads * own)
+        total += -(-n * max(widths) // _FLOATS) * _FLOATS
+    products = set().union(*(plan.products for plan in plans))
+    rounding = _whole(max(library.scratch_size(t, k, n, threads) for t, k in products))
+    own = _whole(library.piece_size())
+    scratch = room(rounding + threads * own + 4 * total)
     base = scratch + rounding + threads * own
-    buffers = [address(x), address(out), *(base + start for start in starts)]
+    buffers = [*map(address, outer), *(base + start for start in starts)]
     buffers += [0] * (BUFFERS - len(buffers))
-    cis = [np.ascontiguousarray(table, np.float32) for table in step.cis]
-    spans = (SpanStruct * len(step.spans))(
-        *(SpanStruct(s.start, s.stop, s.slot, s.pos) for s in step.spans)
+    rest = TABLES - len(cis)
+    return Program(
+        n_tokens=n,
+        buffers=tuple(buffers),
+        cis=tuple([*map(address, cis)] + [0] * rest),
+        n_rot=tuple([2 * table.shape[1] for table in cis] + [0] * rest),
+        scratch=scratch,
+        own=rounding,
+        own_size=own,
     )
+
+
+def _whole(n_bytes: int) -> int:
+    """Up to a whole cache line."""
+    return -(-n_bytes // _LINE) * _LINE
+
+
+def _spans(spans: Sequence[Span]) -> Any:
+    made = [SpanStruct(span.start, span.stop, span.slot, span.pos) for span in spans]
+    return (SpanStruct * len(made))(*made)
+
+
+def _bound(plan: Plan, cache: KVLayer) -> Heads:
+    """The numbers of a layer with its cache; kept as long as the cache is the same."""
+    if plan.bound is not None:
+        k, v, known = plan.bound
+        if k() is cache.k and v() is cache.v:
+            return known
     heads = Heads.from_buffer_copy(plan.heads)
-    heads.k, heads.v, heads.capacity = address(cache.k), address(cache.v), cache.k.shape[2]
-    program = Program(
-        ctypes.addressof(plan.ops), len(plan.ops), n, len(spans), tuple(buffers),
-        ctypes.addressof(spans), ctypes.addressof(heads),
-        tuple([address(table) for table in cis] + [0] * (TABLES - len(cis))),
-        tuple([2 * table.shape[1] for table in cis] + [0] * (TABLES - len(cis))),
-        scratch, rounding, own,
-    )  # fmt: skip
-    library.program(ctypes.byref(program), threads)
-    return out
-
-
-def _check(plan: Plan, x: F32, cache: KVLayer, step: Step) -> None:
-    heads = plan.heads
     shape = (cache.k.shape[0], heads.n_head_kv, cache.k.shape[2], heads.head_dim)
     for store in (cache.k, cache.v):
         if store.shape != shape or not store.flags.c_contiguous:
             raise InputError(f"a cache of shape {store.shape}: expected {shape}, contiguous")
-    if x.shape[1] != plan.widths[0]:
-        raise InputError(f"activations of {x.shape}: expected (T, {plan.widths[0]})")
-    for span in step.spans:
-        length = span.stop - span.start
-        if not 0 <= span.start <= span.stop <= len(x) or not 0 <= span.slot < shape[0]:
-            raise InputError(f"{span} is not of {len(x)} tokens and {shape[0]} slots")
-        if span.pos < 0 or span.pos + length > shape[2]:
-            raise InputError(f"{span} leaves the cache of {shape[2]} positions")
-    for table in step.cis:
-        if table.shape[0] != len(x) or 2 * table.shape[1] > heads.head_dim:
+    heads.k, heads.v, heads.capacity = address(cache.k), address(cache.v), shape[2]
+    plan.bound = (ref(cache.k), ref(cache.v), heads)
+    return heads
+
+
+def _check(
+    plans: Sequence[Plan],
+    x: F32,
+    caches: Sequence[KVLayer],
+    steps: Sequence[Step],
+    cis: Sequence[F32],
+) -> None:
+    width, head_dim = plans[0].widths[0], min(plan.heads.head_dim for plan in plans)
+    if x.ndim != 2 or x.shape[1] != width or any(plan.widths[0] != width for plan in plans):
+        raise InputError(f"activations of {x.shape}: expected (T, {width})")
+    for table in cis:
+        if table.shape[0] != len(x) or 2 * table.shape[1] > head_dim:
             raise InputError(f"angles of {table.shape}: expected ({len(x)}, n_rot / 2, 2)")
+    seen: set[tuple[int, int, int]] = set()
+    for cache, step in zip(caches, steps, strict=True):
+        slots, _, capacity, _ = cache.k.shape
+        if (key := (id(step.spans), slots, capacity)) in seen:
+            continue
+        seen.add(key)
+        if len(step.spans) != len(steps[0].spans):
+            raise InputError("steps of different numbers of spans")
+        for span in step.spans:
+            _check_span(span, len(x), slots, capacity)
+
+
+def _check_span(span: Span, n_tokens: int, slots: int, capacity: int) -> None:
+    if not 0 <= span.start <= span.stop <= n_tokens or not 0 <= span.slot < slots:
+        raise InputError(f"{span} is not of {n_tokens} tokens and {slots} slots")
+    if span.pos < 0 or span.pos + span.stop - span.start > capacity:
+        raise InputError(f"{span} leaves the cache of {capacity} positions")

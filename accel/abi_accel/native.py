@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -22,6 +23,8 @@ from abi_accel._run import run
 from abi_accel._weights import DENSE, Native, address, aligned
 
 __all__ = ["NativeKernels"]
+
+_FEW = 16  # tokens of all layers in one call
 
 
 class NativeKernels(NumpyKernels):
@@ -106,7 +109,27 @@ class NativeKernels(NumpyKernels):
         made = self._plan(layer, spec, cache, x.shape[1])
         if made is None or not len(x):
             return super().block(x, layer, spec, cache, step)
-        return run(self._library, made, x, cache, step, self._room)
+        return run(self._library, [made], x, [cache], [step], self._room)
+
+    def layers(
+        self,
+        x: Array,
+        layers: Sequence[Layer],
+        specs: Sequence[Spec],
+        caches: Sequence[KVLayer],
+        steps: Sequence[Step],
+        control: Mapping[int, Array],
+    ) -> Array:
+        """All layers in turn; those of a few tokens in one call, which nothing interrupts."""
+        if not control and 0 < len(x) <= _FEW:
+            made = [
+                self._plan(layer, spec, cache, x.shape[1])
+                for layer, spec, cache in zip(layers, specs, caches, strict=True)
+            ]
+            plans = [plan for plan in made if plan is not None]
+            if len(plans) == len(made) > 0:
+                return run(self._library, plans, x, caches, steps, self._room)
+        return super().layers(x, layers, specs, caches, steps, control)
 
     def _plan(self, layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:
         plans = self._plans.setdefault(layer, {})

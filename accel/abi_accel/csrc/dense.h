@@ -57,6 +57,7 @@ INLINE void dense_tile(int type, const struct matmul *p, size_t r, size_t t, con
     size_t c = 0;
     for (; c + 16 <= p->k; c += 16) {
         UNROLL for (int i = 0; i < R; i++) {
+            __builtin_prefetch(w + (i + R) * row + c * width_of(type), 0, 2); /* the next tile */
             f32x16 v = load_weights(type, w + i * row, c, c + 16);
             UNROLL for (int j = 0; j < T; j++)
                 acc[i * T + j] = fma16(v, load_f32(x + j * p->k + c), acc[i * T + j]);

@@ -39,6 +39,18 @@ EXPORT void abi_matmul(const struct matmul *p, size_t n_threads) {
 
 EXPORT size_t abi_piece_size(void) { return chosen->piece(); }
 
-EXPORT void abi_program(const struct program *p, size_t n_threads) {
-    abi_run(chosen->program, p, n_threads);
+/* What the last layer made is in the second buffer. */
+EXPORT void abi_layers(struct program *p, const struct layers *all, size_t n_threads) {
+    for (size_t i = 0; i < all->n_layers; i++) {
+        if (i) {
+            float *made = p->buffers[1];
+            p->buffers[1] = p->buffers[0];
+            p->buffers[0] = made;
+        }
+        p->ops = all->ops[i];
+        p->n_ops = all->n_ops[i];
+        p->heads = all->heads[i];
+        p->spans = all->spans[i];
+        abi_run(chosen->program, p, n_threads);
+    }
 }

@@ -55,6 +55,15 @@ struct heads {
 #define BUFFERS 12
 #define TABLES 2
 
+/* All layers of a model in turn; the first two buffers change places after each. */
+struct layers {
+    const struct op *const *ops;
+    const size_t *n_ops;
+    const struct heads *const *heads;
+    const struct span *const *spans;
+    size_t n_layers;
+};
+
 struct program {
     const struct op *ops;
     size_t n_ops, n_tokens, n_spans;

@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 
 COMMANDS = (
-    'abi run -p "Once upon a time" --temp 0',
-    "abi bench --prefill 256 --decode 64",
+    'abi demo "What happens to my data when the process is killed?"',
+    'abi run -p "Once upon a time" --temp 0 --stop But',
 )
 WIDTH, LINE, PAD = 96, 19, 18
 PROMPT = "#7ee787"

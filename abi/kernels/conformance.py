@@ -38,7 +38,8 @@ def run(kernels: NumpyKernels, *, int8_activations: bool = False) -> list[Check]
     kernels : NumpyKernels
         Or a subclass.
     int8_activations : bool
-        Whether these kernels round activations in products of quantised weights.
+        Whether these kernels round activations: to bytes in products of quantised weights, to
+        sums of two bfloat16 in those of 16-bit ones.
 
     Returns
     -------
@@ -66,7 +67,9 @@ def _products(
         quantised = TYPES[name].block_size > 1
         width = _WIDTH if _WIDTH % TYPES[name].block_size == 0 else _WIDE
         raw = encode(normal(rng, max(SIZES), width), name)
-        kind = "matmul/int8" if int8_activations and quantised else "matmul"
+        kind = "matmul"
+        if int8_activations and name != "F32":
+            kind = "matmul/int8" if quantised else "matmul/bf16"
         for mode in ("float32", "blocks") if width == _WIDTH else ("blocks",):
             for n in SIZES[1:]:
                 part = raw[: TYPES[name].n_bytes(n * width)]

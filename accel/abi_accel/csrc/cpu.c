@@ -38,9 +38,9 @@ int abi_cpu_level(void) {
     if ((os & OS_AVX512) != OS_AVX512 || !has(b7, f_dq_bw_vl)) return 1;
     if (!has(c7, 1u << 11)) return 1; /* VNNI */
     uint32_t bf16_tile_int8 = 1u << 22 | 1u << 24 | 1u << 25;
-    if ((os & OS_AMX) != OS_AMX || !has(d7, bf16_tile_int8) || !tiles_allowed()) return 2;
-    (void)c;
-    return 3;
+    if ((os & OS_AMX) != OS_AMX || !has(d7, bf16_tile_int8)) return 2;
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !has(a, 1u << 5)) return 2; /* bfloat16 */
+    return tiles_allowed() ? 3 : 2;
 }
 
 #elif defined(__aarch64__)

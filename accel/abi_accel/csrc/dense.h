@@ -39,6 +39,11 @@ INLINE f32x16 load_some(const float *x, size_t n) {
     return v;
 }
 
+INLINE void store_some(float *out, f32x16 v, size_t n) {
+    if (n >= 16) store_f32(out, v);
+    else __builtin_memcpy(out, &v, n * sizeof(float));
+}
+
 INLINE float sum_of(f32x16 v) {
     typedef float f32x8 __attribute__((vector_size(32)));
     typedef float f32x4 __attribute__((vector_size(16)));

@@ -15,11 +15,6 @@ INLINE void part_of(const struct thread *t, size_t n, size_t *from, size_t *to) 
     *to = n * (t->index + 1) / t->count;
 }
 
-INLINE void store_some(float *out, f32x16 v, size_t n) {
-    if (n >= 16) store_f32(out, v);
-    else __builtin_memcpy(out, &v, n * sizeof(float));
-}
-
 /* What is left of 16 numbers when those from n on are not there. */
 INLINE f32x16 without(f32x16 v, size_t n) {
     for (size_t i = n; i < 16; i++) v[i] = 0;

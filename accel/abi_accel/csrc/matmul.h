@@ -4,6 +4,7 @@
 
 #include "abi.h"
 #include "amx.h"
+#include "amx_dense.h"
 #include "dense.h"
 #include "round.h"
 
@@ -38,6 +39,10 @@ static size_t own_scratch(size_t k) { return aligned(16 * k) + 2048; }
 
 static size_t scratch(int type, size_t k, size_t n_tokens, size_t n_threads) {
     struct rounded a;
+#if defined(__AMX_BF16__)
+    if (type != F32 && !layout_of(type).columns && by_amx(n_tokens))
+        return dense_tokens(k, n_tokens) + n_threads * dense_own(k);
+#endif
     if (!layout_of(type).columns) return 0;
     return place(type, k, n_tokens, 0, &a) + n_threads * own_scratch(k);
 }
@@ -120,6 +125,12 @@ static groups *groups_of(int type) {
 }
 
 static void dense(struct thread *t, const struct matmul *p, int stage) {
+#if defined(__AMX_BF16__)
+    if (p->type != F32 && by_amx(p->n_tokens)) {
+        dense_amx(t, p, stage);
+        return;
+    }
+#endif
     size_t step = p->n / (t->count * 4) + 1, from;
     step = step < DENSE_CHUNK ? (step + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : DENSE_CHUNK;
     while ((from = abi_take(t, stage, step)) < p->n) {

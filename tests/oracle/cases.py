@@ -15,8 +15,8 @@ from tests.oracle.strings import mixed_strings
 from tests.synthetic import LlamaShape
 
 __all__ = [
-    "DATA", "KINDS", "N_CHUNKS", "N_MIXED", "N_STRINGS", "PERPLEXITY_CTX", "PROMPTS", "RULES",
-    "RULES_VOCAB", "SHAPES", "STORIES", "both_ways", "digest", "mixed_cases", "random_ids",
+    "DATA", "GREEDY_PROMPT", "GREEDY_TYPES", "KINDS", "N_CHUNKS", "N_MIXED", "N_STRINGS",
+    "PERPLEXITY_CTX", "PROMPTS", "RULES", "RULES_VOCAB", "SHAPES", "STORIES", "both_ways", "digest", "mixed_cases", "random_ids",
     "requantize", "stories_path",
 ]  # fmt: skip
 
@@ -73,6 +73,11 @@ def stories_path() -> Path:
 def random_ids(n: int = 24) -> list[int]:
     """Token ids for the random models."""
     return np.random.default_rng(7).integers(3, 320, n).tolist()
+
+
+GREEDY_PROMPT = "Once upon a time"
+# Types whose blocks fit the 64 columns of stories260K.
+GREEDY_TYPES = ("F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "IQ4_NL", "MXFP4")
 
 
 def requantize(source: Path, target: Path, type_name: str) -> None:

@@ -33,6 +33,7 @@ from tests.oracle.cases import (
     stories_path,
 )
 from tests.oracle.record_architectures import record_architectures
+from tests.oracle.record_greedy import record_greedy
 from tests.oracle.record_overlays import record_overlays
 from tests.oracle.record_perplexity import record_perplexity
 from tests.oracle.record_sampling import record_sampling
@@ -49,6 +50,7 @@ def main() -> None:
         arrays = dict(_stories(Path(folder), provenance)) | dict(_random(Path(folder)))
         provenance["architectures"] = record_architectures(Path(folder))
         record_overlays(Path(folder))
+        record_greedy(Path(folder))
         provenance["perplexity"] = record_perplexity(Path(folder))
     np.savez_compressed(DATA / "llama-logits.npz", **arrays)
     vocab_folder = vocabs.fetch()

@@ -16,8 +16,8 @@ from tests.synthetic import LlamaShape
 
 __all__ = [
     "DATA", "GREEDY_PROMPT", "GREEDY_TYPES", "KINDS", "N_CHUNKS", "N_MIXED", "N_STRINGS",
-    "PERPLEXITY_CTX", "PROMPTS", "RULES", "RULES_VOCAB", "SHAPES", "STORIES", "both_ways", "digest", "mixed_cases", "random_ids",
-    "requantize", "stories_path",
+    "PERPLEXITY_CTX", "PROMPTS", "RULES", "RULES_VOCAB", "SHAPES",
+    "STORIES", "both_ways", "digest", "mixed_cases", "random_ids", "requantize", "stories_path",
 ]  # fmt: skip
 
 DATA = Path(__file__).parent.parent / "data"

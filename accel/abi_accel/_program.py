@@ -257,6 +257,8 @@ class _Writer:
         if first % native.rows_together:
             raise _Unsupported
         if native.packed and self.rounded != (x, native.rounding):
+            if self.ops:  # what was rounded before is read until then
+                self.ops[-1].meet = True
             self._op("round", a=x, k=k, type=native.type)
             self.rounded = (x, native.rounding)
         self.products.add((native.type, k))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ import pytest
 from abi_accel._buffers import assign
 from abi_accel._exports import Op
 from abi_accel._library import load
+from abi_accel._program import KINDS
 from abi_accel.build import TARGETS, host
 
 import abi
 from abi.errors import InputError
 from abi.generate import Model
+from abi.gguf import read, write
 from abi.kernels import Adapter, Span, Step
 from abi.model import Batch
+from abi.quant import Tensor
 from tests.oracle.architectures import CASES, ENCODERS, case_bytes
 from tests.synthetic import LlamaShape, llama_bytes
 
@@ -95,6 +99,36 @@ def test_quantised_layers_equal_their_products_one_by_one(native_library: Path, 
         for key in plans:
             plans[key] = None
     np.testing.assert_allclose(hidden(native, batch), whole, rtol=0, atol=2e-2)
+
+
+def mixed_bytes() -> bytes:
+    """A llama as llama.cpp mixes types: values and gates are finer than what reads the same."""
+    file = read(llama_bytes(LlamaShape(n_embd=512, n_head=8, n_head_kv=8, n_ff=512)))
+    tensors = []
+    for name, tensor in file.tensors.items():
+        if name.startswith("blk.") and len(tensor.shape) == 2:
+            finer = "attn_v" in name or "ffn_gate" in name
+            tensor = Tensor.from_array(name, tensor.to_float32(), "Q6_K" if finer else "Q4_K")
+        tensors.append(tensor)
+    out = io.BytesIO()
+    write(out, dict(file.metadata), tensors)
+    return out.getvalue()
+
+
+def test_threads_meet_before_activations_are_rounded_anew(native_library: Path) -> None:
+    """Where products of one input are of two roundings, none is still read while it is replaced."""
+    _, native = both(mixed_bytes())
+    batch, library = Batch.of(np.arange(12)), load()
+    library.n_threads = 1
+    alone = hidden(native, batch)
+    assert planned(native)
+    for plans in native.kernels._plans.values():  # type: ignore[attr-defined]
+        for plan in plans.values():
+            rounds = [i for i, op in enumerate(plan.ops) if op.kind == KINDS.index("round")]
+            assert len(rounds) > 4 and all(plan.ops[i - 1].meet for i in rounds if i)
+    for library.n_threads in (2, 8):
+        for _ in range(20):
+            np.testing.assert_array_equal(hidden(native, batch), alone)
 
 
 def test_an_adapter_is_composed(native_library: Path) -> None:

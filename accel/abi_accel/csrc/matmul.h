@@ -19,32 +19,33 @@ INLINE size_t whole_tiles(size_t n_tokens) {
 INLINE size_t whole_tiles(size_t n_tokens) { return n_tokens; }
 #endif
 
-/* Where rounded activations lie in the scratch memory; their size is returned. */
+/* Where rounded activations lie in the scratch memory, or in none; their size is returned. */
 static size_t place(int type, size_t k, size_t n_tokens, uint8_t *at, struct rounded *a) {
     const struct layout l = layout_of(type);
     n_tokens = whole_tiles(n_tokens);
     size_t blocks = k / l.columns, parts = k / l.part;
     size_t d = aligned(n_tokens * k), s = d + aligned(n_tokens * blocks * 4);
     size_t m = s + aligned(n_tokens * parts * 4);
+    size_t size = m + aligned(n_tokens * blocks * 4);
+    if (!at) return size;
     *a = (struct rounded){(int8_t *)at, (float *)(at + d), (int32_t *)(at + s), 0, k, 1};
 #if defined(__AMX_INT8__)
     if (by_amx(n_tokens)) a->together = AMX_TOKENS;
 #endif
     if (l.rounding == ROUND_8_1) a->m = (float *)(at + m);
-    return m + aligned(n_tokens * blocks * 4);
+    return size;
 }
 
 /* What one thread needs beside the activations: codes of 16 rows, and two tiles of sums. */
 static size_t own_scratch(size_t k) { return aligned(16 * k) + 2048; }
 
 static size_t scratch(int type, size_t k, size_t n_tokens, size_t n_threads) {
-    struct rounded a;
 #if defined(__AMX_BF16__)
     if (type != F32 && !layout_of(type).columns && by_amx(n_tokens))
         return dense_tokens(k, n_tokens) + n_threads * dense_own(k);
 #endif
     if (!layout_of(type).columns) return 0;
-    return place(type, k, n_tokens, 0, &a) + n_threads * own_scratch(k);
+    return place(type, k, n_tokens, 0, 0) + n_threads * own_scratch(k);
 }
 
 static void round_all(struct thread *t, const struct matmul *p, const struct rounded *a) {

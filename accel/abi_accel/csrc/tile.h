@@ -114,7 +114,7 @@ INLINE f32x16 scales_of(int type, const uint8_t *p) {
     u32x16 exponent = __builtin_convertvector(e, u32x16); /* half of 2^(e - 127): doubled values */
     u32x16 small = (u32x16)(exponent < 2);
     u32x16 normal = (exponent - 1) << 23, tiny = (u32x16){0} + 0x200000;
-    return (f32x16)((normal & ~small) | (tiny << exponent & small));
+    return (f32x16)((normal & ~small) | (tiny << (exponent & 1) & small));
 }
 
 /* The scales of a part, or its minima, as whole numbers. */

@@ -86,8 +86,8 @@ static void weigh(const struct heads *h, struct piece *w, size_t rows, size_t fr
         f32x16 best = splat(top);
         for (int j = 0; j < BLOCK; j += 16) best = most(load_f32(s + j), best);
         for (int j = 0; j < 16; j++) top = best[j] > top ? best[j] : top;
-        if (top == -__builtin_inff()) { /* nothing is seen yet */
-            __builtin_memset(s, 0, BLOCK * sizeof(float));
+        if (top == -__builtin_inff()) { /* nothing is seen yet, or what is no number */
+            for (int j = 0; j < BLOCK; j++) s[j] = s[j] != s[j] ? s[j] : 0;
             continue;
         }
         f32x16 sum = splat(0);

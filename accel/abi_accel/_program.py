@@ -2,7 +2,7 @@
 
 The order is that of `ComposedKernels.block`, which does the same by one call each. What a layer has
 that no operation does (experts, adapters, linear biases, a cache in blocks) gives no program, and
-the reference composes it.
+the reference composes it. Sizes are checked here, because the kernels check nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from abi.errors import InputError
 from abi.kernels import KVLayer, Layer, Spec, Weight
 from abi_accel._buffers import assign
 from abi_accel._exports import BUFFERS, TABLES, Heads, Op
@@ -48,6 +49,8 @@ class Plan:
         Types and columns of the products, which say how much scratch memory is needed.
     heads : Heads
         Without the cache.
+    spec : Spec
+        What it was written for.
     kept : list
         What the pointers point into.
     bound : tuple, optional
@@ -58,12 +61,19 @@ class Plan:
     widths: list[int]
     products: set[tuple[int, int]]
     heads: Heads
+    spec: Spec
     kept: list[Any]
     bound: tuple[Any, Any, Heads] | None = None
 
 
 def plan(layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:
-    """The plan of a layer; None where an operation for it is missing."""
+    """The plan of a layer; None where an operation for it is missing.
+
+    Raises
+    ------
+    InputError
+        If sizes of its tensors do not fit together.
+    """
     try:
         return _Writer(layer, spec, cache, n_embd).plan()
     except _Unsupported:
@@ -94,6 +104,7 @@ class _Writer:
             or not {cache.type_k, cache.type_v} <= CACHES.keys()
             or spec.head_dim > _WIDEST_HEAD
             or spec.n_head // spec.n_head_kv > _MOST_GROUP
+            or spec.n_head % spec.n_head_kv
             or (spec.rope or 0) >= TABLES
         ):
             raise _Unsupported
@@ -103,11 +114,11 @@ class _Writer:
         if len(self.ops) > _MOST_OPS or len(widths) > BUFFERS:
             raise _Unsupported
         ops = (Op * len(self.ops))(*self.ops)
-        return Plan(ops, widths, self.products, self._heads(), self.kept)
+        return Plan(ops, widths, self.products, self._heads(), spec, self.kept)
 
     def _heads(self) -> Heads:
         spec = self.spec
-        sinks = 0 if self.layer.attn_sinks is None else self._vector(self.layer.attn_sinks)
+        sinks = self._vector(self.layer.attn_sinks, spec.n_head)
         return Heads(
             0, 0, sinks, spec.n_head, spec.n_head_kv, spec.head_dim, 0, spec.window, spec.scale,
             spec.softcap, CACHES[self.cache.type_k], CACHES[self.cache.type_v], spec.causal,
@@ -142,6 +153,8 @@ class _Writer:
     def _attend(self, h: int) -> int:
         layer, spec = self.layer, self.spec
         q, k, v = self._qkv(h)
+        for x, n in ((q, spec.n_head), (k, spec.n_head_kv), (v, spec.n_head_kv)):
+            self._fits(x, n * spec.head_dim)
         q = self._head_norm(q, layer.attn_q_norm, layer.attn_q_norm_bias)
         k = self._head_norm(k, layer.attn_k_norm, layer.attn_k_norm_bias)
         if spec.rope is not None:
@@ -180,6 +193,7 @@ class _Writer:
             up = self._linear(h, w, layer.ffn_up_bias)
             self._op("act", a=up, out=up, n=self.widths[up], type=act)
             return self._linear(up, layer.ffn_down, layer.ffn_down_bias)
+        self._fits(gate, self.widths[up])
         self._op("glu", a=gate, b=up, out=gate, n=self.widths[up], type=act)
         return self._linear(gate, layer.ffn_down, layer.ffn_down_bias)
 
@@ -195,10 +209,16 @@ class _Writer:
         self.widths.append(width)
         return len(self.widths) - 1
 
-    def _vector(self, w: Weight | None) -> int:
+    def _fits(self, x: int, width: int) -> None:
+        if self.widths[x] != width:
+            raise InputError(f"a layer with {self.widths[x]} columns where {width} are expected")
+
+    def _vector(self, w: Weight | None, n: int) -> int:
         if w is None:
             return 0
         data = np.ascontiguousarray(w.data, np.float32)
+        if data.size != n:
+            raise InputError(f"{w.name}: {data.shape}, expected ({n},)")
         self.kept.append(data)
         return address(data)
 
@@ -219,14 +239,14 @@ class _Writer:
 
     def _norms(self, x: int, w: Weight, b: Weight | None, n: int, out: int) -> int:
         kind = "rms_norm" if self.spec.norm == "rms" else "layer_norm"
-        bias = self._vector(b) if kind == "layer_norm" else 0
-        return self._op(kind, a=x, out=out, n=n, k=self.widths[x], w=self._vector(w), bias=bias,
+        bias = self._vector(b, n) if kind == "layer_norm" else 0
+        return self._op(kind, a=x, out=out, n=n, k=self.widths[x], w=self._vector(w, n), bias=bias,
                         f=self.spec.eps)  # fmt: skip
 
     def _linear(self, x: int, w: Weight | None, b: Weight | None, *, meet: bool = True) -> int:
         if w is None or w.adapters or w.layout not in ("native", "float32"):
             raise _Unsupported
-        return self._product(x, w, 0, w.shape[0], self._vector(b), meet=meet)
+        return self._product(x, w, 0, w.shape[0], self._vector(b, w.shape[0]), meet=meet)
 
     def _parts(
         self,
@@ -241,11 +261,11 @@ class _Writer:
             raise _Unsupported
         made: list[int] = []
         first = 0
-        whole = self._vector(bias)
+        whole = self._vector(bias, sum(sizes))
         for size, own in zip(sizes, biases, strict=True):
             if own is not None and bias is not None:
                 raise _Unsupported
-            at = whole + 4 * first if whole else self._vector(own)
+            at = whole + 4 * first if whole else self._vector(own, size)
             last = len(made) == len(sizes) - 1
             made.append(self._product(x, w, first, size, at, meet=last))
             first += size
@@ -254,6 +274,8 @@ class _Writer:
     def _product(self, x: int, w: Weight, first: int, n: int, bias: int, *, meet: bool) -> int:
         """By n rows of a matrix from `first` on."""
         native, k = Native.of(w), w.shape[1]
+        if self.widths[x] != k or first + n > w.shape[0]:
+            raise InputError(f"{w.name}: {w.shape}, expected ({first + n}, {self.widths[x]})")
         if first % native.rows_together:
             raise _Unsupported
         if native.packed and self.rounded != (x, native.rounding):
@@ -272,4 +294,6 @@ class _Writer:
         return x if by == 1.0 else self._op("scale", a=x, out=x, n=self.widths[x], f=by)
 
     def _add(self, a: int, b: int, out: int) -> int:
+        for x in (b, out):
+            self._fits(x, self.widths[a])
         return self._op("add", a=a, b=b, out=out, n=self.widths[a])

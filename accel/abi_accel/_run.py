@@ -26,6 +26,7 @@ Room = Callable[[int], int]
 _P, _N = ctypes.c_void_p, ctypes.c_size_t
 _FLOATS = 16  # of a cache line: buffers begin at one
 _LINE = 64  # bytes of one
+_HELD = {"f32": np.float32, "f16": np.float16}
 
 
 def run(
@@ -59,13 +60,14 @@ def run(
     if len(plans) > 1:  # the second layer writes where the first read
         other[...] = given
         given = other
-    program = _program(library, plans, (given, out), cis, room)
+    threads = library.n_threads
+    program = _program(library, threads, plans, (given, out), cis, room)
     heads = [_bound(plan, cache) for plan, cache in zip(plans, caches, strict=True)]
     made = {id(step.spans): _spans(step.spans) for step in steps}
     program.n_spans = len(steps[0].spans)
     columns = _columns(plans, heads, [made[id(step.spans)] for step in steps])
     layers = Layers(*map(ctypes.addressof, columns), len(plans))
-    library.layers(ctypes.byref(program), ctypes.byref(layers), library.n_threads)
+    library.layers(ctypes.byref(program), ctypes.byref(layers), threads)
     return out if len(plans) % 2 else other
 
 
@@ -82,10 +84,15 @@ def _columns(plans: Sequence[Plan], heads: Sequence[Heads], spans: Sequence[Any]
 
 
 def _program(
-    library: Library, plans: Sequence[Plan], outer: tuple[F32, F32], cis: list[F32], room: Room
+    library: Library,
+    threads: int,
+    plans: Sequence[Plan],
+    outer: tuple[F32, F32],
+    cis: list[F32],
+    room: Room,
 ) -> Program:
     """What all layers share: memory for the widest of each buffer, and the tables."""
-    n, threads = len(outer[0]), library.n_threads
+    n = len(outer[0])
     starts, total = [], 0
     for widths in zip_longest(*(plan.widths[2:] for plan in plans), fillvalue=0):
         starts.append(4 * total)
@@ -127,9 +134,11 @@ def _bound(plan: Plan, cache: KVLayer) -> Heads:
             return known
     heads = Heads.from_buffer_copy(plan.heads)
     shape = (cache.k.shape[0], heads.n_head_kv, cache.k.shape[2], heads.head_dim)
-    for store in (cache.k, cache.v):
+    for store, kind in ((cache.k, cache.type_k), (cache.v, cache.type_v)):
         if store.shape != shape or not store.flags.c_contiguous:
             raise InputError(f"a cache of shape {store.shape}: expected {shape}, contiguous")
+        if store.dtype != _HELD[kind]:
+            raise InputError(f"a cache of {store.dtype}: expected {_HELD[kind].__name__}")
     heads.k, heads.v, heads.capacity = address(cache.k), address(cache.v), shape[2]
     plan.bound = (ref(cache.k), ref(cache.v), heads)
     return heads
@@ -145,8 +154,11 @@ def _check(
     width, head_dim = plans[0].widths[0], min(plan.heads.head_dim for plan in plans)
     if x.ndim != 2 or x.shape[1] != width or any(plan.widths[0] != width for plan in plans):
         raise InputError(f"activations of {x.shape}: expected (T, {width})")
+    if any((plan.spec.rope or 0) >= len(cis) for plan in plans if plan.spec.rope is not None):
+        raise InputError(f"{len(cis)} tables of angles, and a layer is turned by another")
     for table in cis:
-        if table.shape[0] != len(x) or 2 * table.shape[1] > head_dim:
+        pairs = table.shape[1] if table.ndim == 3 else 0
+        if table.shape != (len(x), pairs, 2) or 2 * pairs > head_dim:
             raise InputError(f"angles of {table.shape}: expected ({len(x)}, n_rot / 2, 2)")
     seen: set[tuple[int, int, int]] = set()
     for cache, step in zip(caches, steps, strict=True):

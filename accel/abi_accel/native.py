@@ -94,14 +94,15 @@ class NativeKernels(NumpyKernels):
         check_product(x, w)
         n, k = w.shape
         native, library = Native.of(w), self._library
+        threads = library.n_threads
         x = np.ascontiguousarray(x, np.float32)
         out = np.empty((len(x), n), np.float32)
-        size = library.scratch_size(native.type, k, len(x), library.n_threads)
+        size = library.scratch_size(native.type, k, len(x), threads)
         given = Matmul(
             native.address, address(x), address(out), self._room(size), 0, n, k, len(x), n,
             native.type,
         )  # fmt: skip
-        library.matmul(ctypes.byref(given), library.n_threads)
+        library.matmul(ctypes.byref(given), threads)
         return out
 
     def block(self, x: Array, layer: Layer, spec: Spec, cache: KVLayer, step: Step) -> Array:
@@ -134,9 +135,10 @@ class NativeKernels(NumpyKernels):
     def _plan(self, layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:
         plans = self._plans.setdefault(layer, {})
         key = (cache.type_k, cache.type_v, str(cache.rotate_k or cache.rotate_v))
-        if key not in plans:
-            plans[key] = plan(layer, spec, cache, n_embd)
-        return plans[key]
+        made = plans.get(key)
+        if key not in plans or (made and made.spec is not spec and made.spec != spec):
+            made = plans[key] = plan(layer, spec, cache, n_embd)
+        return made
 
     def _room(self, n_bytes: int) -> int:
         """The address of that much memory for what is in between; kept for the next time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import abi
 from abi.errors import InputError
 from abi.generate import Model
 from abi.gguf import read, write
-from abi.kernels import Adapter, Span, Step
+from abi.kernels import Adapter, KVLayer, Span, Step
 from abi.model import Batch
 from abi.quant import Tensor
 from tests.oracle.architectures import CASES, ENCODERS, case_bytes
@@ -160,8 +161,69 @@ def test_what_does_not_fit_is_refused(native_library: Path) -> None:
     short = (np.zeros((1, spec.head_dim // 2, 2), np.float32),)
     with pytest.raises(InputError, match=r"angles of \(1, "):
         kernels.block(x, layer, spec, cache, Step((Span(0, 2, 0, 0),), short))
+    flat = (np.zeros(2, np.float32),)
+    with pytest.raises(InputError, match=r"angles of \(2,\)"):
+        kernels.block(x, layer, spec, cache, Step((Span(0, 2, 0, 0),), flat))
     with pytest.raises(InputError, match=r"activations of \(2, 3\)"):
         kernels.block(x[:, :3], layer, spec, cache, Step((Span(0, 2, 0, 0),), cis))
+
+
+def test_tensors_that_do_not_fit_together_are_refused(native_library: Path) -> None:
+    _, native = both(case_bytes(CASES["qwen2"]))
+    model, kernels = native.transformer, native.kernels
+    layer, spec, cache = model.layers[0], model.specs[0], model.new_cache(n_ctx=8).layers[0]
+    n_embd = native.config.n_embd
+    x, step = np.zeros((1, n_embd), np.float32), Step((Span(0, 1, 0, 0),), ())
+    narrow = kernels.pack(Tensor.from_array("narrow", np.zeros((n_embd, 7)), "F32"))
+    few = kernels.pack(Tensor.from_array("few", np.zeros((7, n_embd)), "F32"))
+    short = kernels.pack(Tensor.from_array("short", np.zeros(7), "F32"))
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"attn_q": narrow}, r"narrow: \(\d+, 7\), expected"),
+        ({"attn_k": few, "attn_k_bias": None}, "with 7 columns where"),
+        ({"ffn_gate": few}, "with 7 columns where"),
+        ({"ffn_down": few}, r"few: \(7, "),
+        ({"attn_norm": short}, r"short: \(7,\), expected"),
+        ({"attn_q_bias": short}, r"short: \(7,\), expected"),
+        ({"attn_sinks": short}, r"short: \(7,\), expected"),
+    ]
+    for parts, words in wrong:
+        with pytest.raises(InputError, match=words):
+            kernels.block(x, replace(layer, **parts), spec, cache, step)
+    with pytest.raises(InputError, match="0 tables of angles"):
+        kernels.block(x, layer, spec, cache, step)
+    cis = (np.zeros((1, spec.head_dim // 2, 2), np.float32),)
+    half = KVLayer(cache.k, np.zeros_like(cache.v, np.float16))
+    with pytest.raises(InputError, match="a cache of float16: expected float32"):
+        kernels.block(x, layer, spec, half, Step(step.spans, cis))
+
+
+def test_a_layer_with_other_numbers_is_planned_anew(native_library: Path) -> None:
+    numpy, native = both(case_bytes(CASES["qwen2"]))
+    x = np.random.default_rng(5).standard_normal((9, native.config.n_embd)).astype(np.float32)
+    found = []
+    for window in (0, 2):
+        for model in (numpy, native):
+            cache = model.transformer.new_cache(n_ctx=16).layers[0]
+            spec = replace(model.transformer.specs[0], window=window)
+            cis = (np.ones((9, spec.head_dim // 2, 2), np.float32),)
+            step, layer = Step((Span(0, 9, 0, 0),), cis), model.transformer.layers[0]
+            found.append(model.kernels.block(x, layer, spec, cache, step))
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=3e-5)
+    np.testing.assert_allclose(found[3], found[2], rtol=0, atol=3e-5)
+    assert np.abs(found[2] - found[0]).max() > 1e-3
+
+
+def test_several_python_threads_have_caches_of_their_own(native_library: Path) -> None:
+    """The plans of layers, which remember the cache that they ran with last, are shared."""
+    _, native = both(llama_bytes(LlamaShape(), "Q8_0"))
+    load().n_threads = 3
+    batches = [Batch.of(np.arange(n, n + 5)) for n in range(8)]
+    want = [hidden(native, batch) for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            got = pool.map(lambda batch: hidden(native, batch), batches)
+            for a, b in zip(got, want, strict=True):
+                np.testing.assert_array_equal(a, b)
 
 
 def test_buffers_are_shared_only_where_threads_have_met() -> None:

@@ -283,6 +283,8 @@ class _Writer:
                 self.ops[-1].meet = True
             self._op("round", a=x, k=k, type=native.type)
             self.rounded = (x, native.rounding)
+        elif not native.packed:  # the matrix unit may put its own where rounded bytes are
+            self.rounded = None
         self.products.add((native.type, k))
         self.kept.append(native)
         at = native.address + first // native.rows_together * native.step(w.shape)

@@ -21,7 +21,7 @@ import abi
 from abi.errors import InputError
 from abi.generate import Model
 from abi.gguf import read, write
-from abi.kernels import Adapter, KVLayer, Span, Step
+from abi.kernels import Adapter, KVLayer, Span, Step, Weight
 from abi.model import Batch
 from abi.quant import Tensor
 from tests.oracle.architectures import CASES, ENCODERS, case_bytes
@@ -130,6 +130,31 @@ def test_threads_meet_before_activations_are_rounded_anew(native_library: Path) 
     for library.n_threads in (2, 8):
         for _ in range(20):
             np.testing.assert_array_equal(hidden(native, batch), alone)
+
+
+def test_products_of_16_bits_among_those_of_bytes(native_library: Path) -> None:
+    """What the matrix unit divides lies where rounded activations were."""
+    load().n_threads = 2
+    _, native = both(llama_bytes(LlamaShape(), "Q8_0"))
+    kernels, model = native.kernels, native.transformer
+    for i, layer in enumerate(model.layers):
+        changed = {
+            name: kernels.pack(replace_type(getattr(layer, name), "F16"))
+            for name in ("attn_k", "ffn_up")
+        }
+        model.layers[i] = replace(layer, **changed)
+    batch = Batch.of(np.arange(40))
+    whole = hidden(native, batch)
+    assert planned(native)
+    for plans in kernels._plans.values():  # type: ignore[attr-defined]
+        for key in plans:
+            plans[key] = None
+    np.testing.assert_allclose(hidden(native, batch), whole, rtol=0, atol=2e-2)
+
+
+def replace_type(weight: Weight, name: str) -> Tensor:
+    tensor: Tensor = weight.data.tensor
+    return Tensor.from_array(tensor.name, tensor.to_float32(), name)
 
 
 def test_an_adapter_is_composed(native_library: Path) -> None:

@@ -2,6 +2,10 @@
 
 import sys
 
-from abi.cli import main
+try:
+    from abi.cli import main
 
-sys.exit(main())
+    status = main()
+except KeyboardInterrupt:  # between its import and its first line
+    status = 130
+sys.exit(status)

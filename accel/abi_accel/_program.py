@@ -124,8 +124,6 @@ class _Writer:
             spec.softcap, CACHES[self.cache.type_k], CACHES[self.cache.type_v], spec.causal,
         )  # fmt: skip
 
-    # -- the layer, in the order of `ComposedKernels.block` -----------------------------------
-
     def _block(self) -> None:
         layer, spec = self.layer, self.spec
         h = self._norm(_IN, layer.attn_norm, layer.attn_norm_bias)

@@ -31,8 +31,8 @@ class NativeKernels(NumpyKernels):
     """Kernels in C.
 
     Quantised matrices keep their blocks, 16 rows side by side, and meet activations that are
-    rounded to 8 bits a block, as llama.cpp does it. Float16 and bfloat16 stay as they are in the
-    file. A layer is one call.
+    rounded to 8 bits a block, as llama.cpp does it. Float16 and bfloat16 stay as they are.
+    A layer is one call.
     """
 
     name = "native"
@@ -75,6 +75,10 @@ class NativeKernels(NumpyKernels):
             data = aligned(n_bytes)
             where = (address(given), *tensor.shape, address(data))
             self._library.pack(tensor.type.id, *where, self._library.n_threads)
+        elif weights != "blocks":  # small pages of a mapped file are read at two thirds the rate
+            n_bytes = given.nbytes
+            data = aligned(n_bytes)
+            data[...] = given
         native = Native(name, data, tensor)
         return Weight(tensor.name, tensor.shape, name, "native", native, n_bytes)
 

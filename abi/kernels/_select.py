@@ -59,7 +59,8 @@ def select(name: str | None = None) -> NumpyKernels:
     Raises
     ------
     KernelError
-        If kernels were asked for by name and cannot be used here, with the reason.
+        If kernels were asked for by name and cannot be used here, with the reason, or an
+        environment variable of theirs asks for what cannot be.
     """
     environment = os.environ.get("ABI_KERNELS")
     wanted = (_chosen or environment or "auto") if name is None else name
@@ -75,7 +76,13 @@ def select(name: str | None = None) -> NumpyKernels:
 
 def candidates() -> list[Candidate]:
     """Every known kernel set in the order of automatic choice, with why it is not usable."""
-    return [Candidate(name, _reason(name)) for name in REGISTRY]
+    found = []
+    for name in REGISTRY:
+        try:
+            found.append(Candidate(name, _reason(name)))
+        except KernelError as error:
+            found.append(Candidate(name, str(error)))
+    return found
 
 
 def _class(name: str) -> type[NumpyKernels]:

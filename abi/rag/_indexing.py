@@ -141,15 +141,13 @@ class Indexing:
             yield TreeFile(path, self._within, status.st_size, status.st_mtime_ns)
             return
         endings = frozenset(chain.from_iterable(formats().values()))
-        found = walk(self._root, endings, self._skip)
-        yield from (file for file in found if self._is_in(file.name))
+        yield from walk(self._root, endings, self._skip, self._within)
 
     def _is_in(self, name: str) -> bool:
         return not self._within or f"{name}/".startswith(f"{self._within}/")
 
     def _skip(self, name: str, reason: str) -> None:
-        if name == "." or self._is_in(name):
-            self._added.skipped.append((name, reason))
+        self._added.skipped.append((name, reason))
 
     def _key(self, name: str) -> str:
         return hashlib.blake2b(

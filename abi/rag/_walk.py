@@ -39,7 +39,10 @@ class TreeFile:
 
 
 def walk(
-    root: Path, endings: Collection[str], problem: Callable[[str, str], None]
+    root: Path,
+    endings: Collection[str],
+    problem: Callable[[str, str], None],
+    within: str = "",
 ) -> Iterator[TreeFile]:
     """The files of a folder whose names have one of some endings.
 
@@ -53,15 +56,19 @@ def walk(
         In lower case, such as ".md".
     problem : callable
         Takes the name and the reason of what cannot be read.
+    within : str
+        A folder of the tree, which alone is walked, as it would be with all of it.
     """
-    yield from _Walk(endings, problem).folder(root, "", Ignore())
+    yield from _Walk(endings, problem, within).folder(root, "", Ignore())
 
 
 class _Walk:
     """A walk over a tree."""
 
-    def __init__(self, endings: Collection[str], problem: Callable[[str, str], None]) -> None:
-        self._endings, self._problem = endings, problem
+    def __init__(
+        self, endings: Collection[str], problem: Callable[[str, str], None], within: str
+    ) -> None:
+        self._endings, self._problem, self._within = endings, problem, within
         self._seen: set[tuple[int, int]] = set()
 
     def folder(self, folder: Path, base: str, ignore: Ignore) -> Iterator[TreeFile]:
@@ -74,11 +81,17 @@ class _Walk:
             if name in names:
                 ignore = ignore.within(base, _lines(folder / name))
         for entry in entries:
-            if not entry.name.startswith(".") and entry.name not in _LEFT_OUT:
+            left_out = entry.name.startswith(".") or entry.name in _LEFT_OUT
+            if not left_out and self._leads(f"{base}{entry.name}"):
                 try:
                     yield from self._entry(entry, f"{base}{entry.name}", ignore)
                 except OSError as error:
                     self._problem(f"{base}{entry.name}", error.strerror or str(error))
+
+    def _leads(self, name: str) -> bool:
+        """Whether something is in the folder that is walked alone, or on the way to it."""
+        within, own = f"{self._within}/", f"{name}/"
+        return not self._within or own.startswith(within) or within.startswith(own)
 
     def _entries(self, folder: Path, base: str) -> list[os.DirEntry[str]]:
         """What is in a folder, by name; nothing of one that was walked already, through a link."""

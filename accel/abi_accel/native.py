@@ -8,14 +8,15 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from abi.errors import InputError, KernelError
+from abi.errors import InputError
 from abi.kernels import Array, KVLayer, Layer, NumpyKernels, Spec, Step, Weight, check_product
-from abi.quant import Tensor, decode
+from abi.quant import Tensor
 from abi_accel._exports import Matmul
 from abi_accel._library import load
 from abi_accel._program import Plan, plan
@@ -52,10 +53,16 @@ class NativeKernels(NumpyKernels):
 
     @classmethod
     def available(cls) -> str | None:
-        """None if the library loads, else why it does not."""
+        """None if the library loads, else why it does not.
+
+        Raises
+        ------
+        KernelError
+            If an environment variable asks for what cannot be.
+        """
         try:
             load()
-        except (OSError, KernelError) as error:
+        except OSError as error:
             return f"the library cannot be loaded: {error}"
         return None
 
@@ -86,10 +93,7 @@ class NativeKernels(NumpyKernels):
         """Rows of a matrix: `(n, k)` at `(T,)` to `(T, k)`."""
         if w.layout != "native":
             return super().take_rows(w, ids)
-        tensor: Tensor = w.data.tensor
-        width = tensor.type.n_bytes(tensor.shape[-1])
-        rows = np.ascontiguousarray(tensor.data).view(np.uint8).reshape(-1, width)[ids]
-        return decode(rows.reshape(-1), w.type_name).reshape(len(ids), -1)
+        return super().take_rows(replace(w, layout="blocks", data=w.data.tensor), ids)
 
     def matmul(self, x: Array, w: Weight) -> Array:
         """`x @ w.T`: `(T, k)` by `(n, k)` to `(T, n)`."""

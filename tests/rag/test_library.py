@@ -220,7 +220,7 @@ def test_what_cannot_be_read_for_a_moment_is_kept(
     assert added.skipped == [("tea.txt", "cannot be read: Permission denied")]
     assert contents(found) == before
 
-    def walk(root: Path, endings: Any, problem: Any) -> Any:
+    def walk(root: Path, endings: Any, problem: Any, within: str) -> Any:
         problem("sub/", "Permission denied")
         return iter(())
 

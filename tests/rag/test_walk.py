@@ -84,3 +84,20 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     problems: list[tuple[str, str]] = []
     assert found(tmp_path / "nowhere", problems) == []
     assert problems == [(".", "No such file or directory")]
+
+
+def test_a_folder_is_walked_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a/b/x.md", "a/b/c/y.md", "a/bb/no.md", "other/z.md", "top.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("words")
+    (tmp_path / "a" / ".gitignore").write_text("y.md")
+    seen: list[str] = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: seen.append(Path(path).name) or scan(path))
+    found = [file.name for file in walk(tmp_path, {".md"}, _no_problem, "a/b")]
+    assert found == ["a/b/x.md"]
+    assert seen == [tmp_path.name, "a", "b", "c"]
+
+
+def _no_problem(name: str, reason: str) -> None:
+    raise AssertionError(f"{name}: {reason}")

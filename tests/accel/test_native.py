@@ -211,14 +211,20 @@ def test_rows_are_those_of_the_file(native_library: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["linux-aarch64", "macos-aarch64", "macos-x86_64", "windows-x86_64"]
+    "target",
+    ["linux-aarch64", "musllinux-x86_64", "macos-aarch64", "macos-x86_64", "windows-x86_64"],
 )
 def test_every_target_builds_here(target: str, tmp_path: Path, built_native: Path) -> None:
     from abi_accel._exports import EXPORTS
     from abi_accel.build import build
 
     raw = build(target, tmp_path).read_bytes()
-    magic = {"linux": b"\x7fELF", "macos": b"\xcf\xfa\xed\xfe", "windows": b"MZ"}
+    magic = {
+        "linux": b"\x7fELF",
+        "musllinux": b"\x7fELF",
+        "macos": b"\xcf\xfa\xed\xfe",
+        "windows": b"MZ",
+    }
     assert raw.startswith(magic[target.split("-")[0]])
     assert all(symbol.encode() in raw for symbol in EXPORTS)
 

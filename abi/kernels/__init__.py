@@ -5,7 +5,7 @@ accelerator subclasses it and overrides what it does faster; a device accelerato
 every method that makes or takes arrays.
 """
 
-from abi.kernels._graph_space import Scoring, Space
+from abi.kernels._graph_space import Scoring, Space, unit
 from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._kv import KV_TYPES, rotation
 from abi.kernels._numpy import NumpyKernels, check_product
@@ -46,5 +46,6 @@ __all__ = [
     "check_product",
     "rotation",
     "select",
+    "unit",
     "use",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from abi.kernels._graph_insert import insert
+from abi.kernels._graph_insert import candidates, insert
 from abi.kernels._graph_select import select_neighbours
 from abi.kernels._graph_space import Scoring, Space, Stored
 from abi.kernels._graph_types import ABSENT, Graph
@@ -105,7 +105,46 @@ class GraphKernels:
         Their levels and their places in `upper` are set, their lists are empty (-1), and all
         rows before `first` are linked already or absent.
         """
-        return insert(graph, Space(vectors, metric, inverse_norms), first, stop, ef_construction)
+
+        def find(graph: Graph, points: I64, layer: int) -> I64:
+            return self.hnsw_candidates(
+                graph, points, layer, ef_construction, vectors, metric, inverse_norms
+            )
+
+        def choose(points: I64, candidates: I64, limit: int) -> I32:
+            return self.hnsw_neighbours(points, candidates, limit, vectors, metric, inverse_norms)
+
+        return insert(graph, first, stop, find, choose)
+
+    def hnsw_candidates(
+        self,
+        graph: Graph,
+        points: I64,
+        layer: int,
+        ef_construction: int,
+        vectors: Stored,
+        metric: str,
+        inverse_norms: F32 | None = None,
+    ) -> I64:
+        """What neighbours of new points are chosen from.
+
+        Parameters
+        ----------
+        graph : Graph
+            Of all rows before the first point.
+        points : (T,) int64
+            Ascending; none is linked yet.
+        layer : int
+            On which they are to be linked; their level is not below it.
+
+        Returns
+        -------
+        (T, ef_construction) int64
+            For each the nearest rows of the layer before it, earlier points included, as far as
+            they are found; best first, filled up with -1.
+        """
+        space = Space(vectors, metric, inverse_norms)
+        return candidates(graph, space, points, layer, ef_construction)
 
     def hnsw_neighbours(
         self,

@@ -8,18 +8,18 @@ would cost more; links back are added for a block together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from abi._platform import has_blas
-from abi.kernels._graph_select import select_neighbours
 from abi.kernels._graph_space import Space
 from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._graph_walk import EMPTY, keys_of, merge, scores_of, walk
 
-__all__ = ["insert", "link"]
+__all__ = ["candidates", "insert", "link"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -30,23 +30,33 @@ _COLUMNS = 4096  # earlier points in one product
 _WALK_FROM = 2048  # earlier points below which a walk is never worth its calls
 
 
-def insert(graph: Graph, space: Space, first: int, stop: int, ef_construction: int) -> Graph:
+Candidates = Callable[[Graph, I64, int], I64]  # of the points of a block on a layer
+Choose = Callable[[I64, I64, int], I32]  # of points with their candidates, so many neighbours
+
+
+def insert(graph: Graph, first: int, stop: int, find: Candidates, choose: Choose) -> Graph:
     """Link rows `first` to `stop`, whose levels and places in `upper` are set."""
-    at = first
-    while at < stop:
-        end = min(stop, at + min(_BLOCK, max(64, at // 8)))
+    end = first
+    while end < stop:
+        at, end = end, min(stop, end + min(_BLOCK, max(64, end // 8)))
         block = np.arange(at, end, dtype=np.int64)
         block = block[graph.levels[at:end] != ABSENT]
+        if not block.size:
+            continue
         top = int(graph.levels[block].max(initial=0))
-        for layer in range(top, -1, -1):
-            _insert_layer(graph, space, block[graph.levels[block] >= layer], layer, ef_construction)
-        if block.size and (graph.entry < 0 or top > graph.levels[graph.entry]):
+        # All layers are searched before one is linked: else a walk comes from above to the
+        # point itself, which leads nowhere yet.
+        new = [block[graph.levels[block] >= layer] for layer in range(top + 1)]
+        chosen = [choose(points, find(graph, points, i), graph.M) for i, points in enumerate(new)]
+        for layer, points in enumerate(new):
+            link(graph, layer, points, chosen[layer], choose)
+        if graph.entry < 0 or top > graph.levels[graph.entry]:
             graph = replace(graph, entry=int(block[graph.levels[block].argmax()]))
-        at = end
     return graph
 
 
-def _insert_layer(graph: Graph, space: Space, block: I64, layer: int, ef: int) -> None:
+def candidates(graph: Graph, space: Space, block: I64, layer: int, ef: int) -> I64:
+    """For each point of a block the ef nearest rows before it, as far as a walk finds them."""
     first = int(block[0])
     present = graph.levels[:first]
     earlier = np.flatnonzero((present >= layer) & (present != ABSENT))
@@ -57,8 +67,7 @@ def _insert_layer(graph: Graph, space: Space, block: I64, layer: int, ef: int) -
         keys = np.full((len(block), ef), EMPTY, np.int64)
         _nearest(keys, space, points, earlier)
     _among(keys, space, points, block)
-    chosen = select_neighbours(space, block, scores_of(keys)[0], graph.M)
-    link(graph, space, layer, block, chosen)
+    return scores_of(keys)[0]
 
 
 def _walk_is_cheaper(rows: int, dim: int, ef: int) -> bool:
@@ -100,7 +109,7 @@ def _keep(keys: I64, scores: F32, rows: I64) -> None:
     merge(keys, which, keys_of(scores.ravel()[place], rows[column]))
 
 
-def link(graph: Graph, space: Space, layer: int, points: I64, chosen: I32) -> None:
+def link(graph: Graph, layer: int, points: I64, chosen: I32, choose: Choose) -> None:
     """Write the lists of new points, and add each to the lists of those it chose."""
     width = chosen.shape[1]
     table, places = _lists(graph, layer, points)
@@ -123,7 +132,7 @@ def link(graph: Graph, space: Space, layer: int, points: I64, chosen: I32) -> No
     over = held + counts > limit
     table[places[~over]] = wide[~over, :limit]
     if over.any():
-        table[places[over]] = select_neighbours(space, rows[over], wide[over], limit)
+        table[places[over]] = choose(rows[over], wide[over], limit)
 
 
 def _lists(graph: Graph, layer: int, rows: I64) -> tuple[I32, I64]:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
-from abi.kernels import Array, KVLayer, Layer, NumpyKernels, Spec, Step, Weight, check_product
+from abi.kernels import Array, KVLayer, Layer, Spec, Step, Weight, check_product
 from abi.quant import Tensor
 from abi_accel._exports import Matmul
+from abi_accel._graphs import NativeGraphs
 from abi_accel._library import load
 from abi_accel._program import Plan, plan
 from abi_accel._run import run
@@ -28,7 +29,7 @@ __all__ = ["NativeKernels"]
 _FEW = 16  # tokens of all layers in one call
 
 
-class NativeKernels(NumpyKernels):
+class NativeKernels(NativeGraphs):
     """Kernels in C.
 
     Quantised matrices keep their blocks, 16 rows side by side, and meet activations that are
@@ -147,10 +148,3 @@ class NativeKernels(NumpyKernels):
         if key not in plans or (made and made.spec is not spec and made.spec != spec):
             made = plans[key] = plan(layer, spec, cache, n_embd)
         return made
-
-    def _room(self, n_bytes: int) -> int:
-        """The address of that much memory for what is in between; kept for the next time."""
-        have: npt.NDArray[np.uint8] | None = getattr(self._own, "scratch", None)
-        if have is None or have.nbytes < n_bytes:
-            have = self._own.scratch = aligned(n_bytes + n_bytes // 2)
-        return address(have)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abi.kernels import ABSENT, Graph, NumpyKernels
+from abi.kernels import ABSENT, Graph, NumpyKernels, select
 from abi.kernels._graph_insert import _walk_is_cheaper
 from abi.kernels._graph_walk import EMPTY, keys_of, merge, scores_of
 
 KERNELS = NumpyKernels()
 METRICS = ("cosine", "ip", "l2", "hamming")
 M = 8
+
+
+@pytest.fixture(autouse=True, params=["numpy", "native"])
+def _kernels(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, native_library: Path
+) -> None:
+    """Every test is of the reference and of the C kernels."""
+    monkeypatch.setattr(sys.modules[__name__], "KERNELS", select(request.param))
 
 
 def points(n: int, metric: str, seed: int = 0) -> npt.NDArray[Any]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from abi.kernels import NumpyKernels, _search
+from abi.kernels import NumpyKernels, _search, select
 
 KERNELS = NumpyKernels()
+
+
+@pytest.fixture(autouse=True, params=["numpy", "native"])
+def _kernels(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, native_library: Path
+) -> None:
+    """Every test is of the reference and of the C kernels."""
+    monkeypatch.setattr(sys.modules[__name__], "KERNELS", select(request.param))
 
 
 def by_sorting(scores: Any, k: int) -> list[list[int]]:
@@ -23,10 +33,15 @@ def by_sorting(scores: Any, k: int) -> list[list[int]]:
     return [[*rows[ok].tolist(), *[-1] * (k - int(ok.sum()))] for rows, ok in pairs]
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     n=st.integers(0, 40),
-    n_queries=st.integers(1, 7),
+    n_queries=st.one_of(st.integers(1, 7), st.integers(16, 40)),
     k=st.integers(1, 12),
     block=st.integers(1, 50),
     metric=st.sampled_from(["ip", "l2"]),

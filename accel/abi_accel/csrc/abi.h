@@ -11,6 +11,9 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
+#define CONCAT(a, b) a##b
+#define NAMED(a, b) CONCAT(a, b)
+
 #define STAGES 64 /* parts of a job that threads divide among themselves */
 
 struct job;
@@ -43,12 +46,25 @@ struct matmul {
     int32_t type;
 };
 
+struct walk;
+struct choice;
+struct scan;
+
+/* What an instruction set has for search. */
+struct search {
+    work *walk, *choose, *scan;
+    size_t (*walk_own)(const struct walk *p); /* bytes that a thread needs */
+    size_t (*choose_own)(const struct choice *p);
+    void (*scan_sizes)(struct scan *p); /* fills in `shared` and `own` */
+};
+
 /* What an instruction set has. */
 struct isa {
     const char *name;
     work *matmul, *program;
     size_t (*scratch)(int type, size_t k, size_t n_tokens, size_t n_threads);
     size_t (*piece)(void); /* bytes that a thread needs for attention */
+    const struct search *search;
 };
 
 #endif

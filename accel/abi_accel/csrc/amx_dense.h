@@ -1,37 +1,12 @@
-/* F16 and BF16 weights by the matrix unit, which multiplies bfloat16 and adds in float32.
- *
- * A number is the sum of two bfloat16, of its upper and of its lower bits: that of a float16 is
- * exactly, that of an activation within 2^-17. Products of uppers, and of each upper with the
- * other's lower, are added; lower by lower is left out. Tiles are 16 tokens, or 16 rows of
- * weights, by 32 columns; both are laid out once, zeros where there is nothing.
+/* F16 and BF16 weights by the matrix unit: tiles of 16 tokens by tiles of 16 rows of weights, both
+ * laid out once.
  */
 #ifndef ABI_AMX_DENSE_H
 #define ABI_AMX_DENSE_H
 
-#include "dense.h"
+#include "amx_bf16.h"
 
 #if defined(__AMX_BF16__)
-
-typedef uint16_t u16x32 __attribute__((vector_size(64)));
-
-#define TILE_COLUMNS 32
-#define TILE_BYTES 1024
-#define AMX_GROUPS 4 /* of 16 rows of weights that tokens meet together */
-
-INLINE size_t tiles_of(size_t k) { return (k + TILE_COLUMNS - 1) / TILE_COLUMNS; }
-
-/* 32 numbers of a row as bfloat16, upper and lower. */
-INLINE void divide_row(f32x16 first, f32x16 second, uint8_t *upper, uint8_t *lower) {
-    u16x32 u = (u16x32)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
-    u16x16 low = __builtin_shufflevector(u, u, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    u16x16 high = __builtin_shufflevector(u, u, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
-                                          29, 30, 31);
-    first -= (f32x16)(__builtin_convertvector(low, u32x16) << 16);
-    second -= (f32x16)(__builtin_convertvector(high, u32x16) << 16);
-    u16x32 rest = (u16x32)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
-    __builtin_memcpy(upper, &u, 64);
-    __builtin_memcpy(lower, &rest, 64);
-}
 
 /* All tokens: for each 16 of them and 32 columns a tile of the uppers, then one of the lowers. */
 static void divide_tokens(struct thread *t, const struct matmul *p) {
@@ -46,26 +21,6 @@ static void divide_tokens(struct thread *t, const struct matmul *p) {
             if (i < p->n_tokens && left > 16) second = load_some(x + 16, left - 16);
             divide_row(first, second, out, out + TILE_BYTES);
         }
-}
-
-/* Let rows whose number has no bit S and those that have it change what lies across. */
-#define LIST(...) __VA_ARGS__
-#define SWAP(S, LOW, HIGH)                                                                     \
-    UNROLL for (int i = 0; i < 16; i++) if (!(i & S)) {                                        \
-        u32x16 a = r[i], b = r[i + S];                                                         \
-        r[i] = __builtin_shufflevector(a, b, LIST LOW);                                        \
-        r[i + S] = __builtin_shufflevector(a, b, LIST HIGH);                                   \
-    }
-
-/* Rows of 16 pairs to 16 pairs of rows: a tile of weights as the unit wants it. */
-INLINE void turn_pairs(uint8_t *tile) {
-    u32x16 r[16];
-    __builtin_memcpy(r, tile, TILE_BYTES);
-    SWAP(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-    SWAP(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27), (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
-    SWAP(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29), (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-    SWAP(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30), (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
-    __builtin_memcpy(tile, r, TILE_BYTES);
 }
 
 /* 16 rows of weights: for each 32 columns a tile of the uppers, then one of the lowers. */
@@ -85,53 +40,6 @@ INLINE void divide_weights(int type, const struct matmul *p, size_t first, uint8
         turn_pairs(out);
         turn_pairs(out + TILE_BYTES);
     }
-}
-
-INLINE void dense_amx_begin(void) {
-    struct shapes s __attribute__((aligned(64))) = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        s.rows[i] = 16;
-        s.row_bytes[i] = 64;
-    }
-    _tile_loadconfig(&s);
-}
-
-/* Two times 16 rows of weights by two times 16 tokens, all of them one after the other. */
-INLINE void dense_amx_tile(int type, const uint8_t *w, const uint8_t *x, size_t tiles,
-                           float *sums) {
-    const size_t next = tiles * 2 * TILE_BYTES; /* of the next 16 rows, or tokens */
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (size_t b = 0; b < tiles; b++, w += 2 * TILE_BYTES, x += 2 * TILE_BYTES) {
-        _tile_loadd(4, x, 64);
-        _tile_loadd(5, x + next, 64);
-        if (type == F16) {
-            _tile_loadd(6, w + TILE_BYTES, 64);
-            _tile_loadd(7, w + next + TILE_BYTES, 64);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 5, 6);
-            _tile_dpbf16ps(2, 4, 7);
-            _tile_dpbf16ps(3, 5, 7);
-        }
-        _tile_loadd(6, w, 64);
-        _tile_loadd(7, w + next, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 5, 6);
-        _tile_dpbf16ps(2, 4, 7);
-        _tile_dpbf16ps(3, 5, 7);
-        _tile_loadd(4, x + TILE_BYTES, 64);
-        _tile_loadd(5, x + next + TILE_BYTES, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 5, 6);
-        _tile_dpbf16ps(2, 4, 7);
-        _tile_dpbf16ps(3, 5, 7);
-    }
-    _tile_stored(0, sums, 64);
-    _tile_stored(1, sums + 256, 64);
-    _tile_stored(2, sums + 512, 64);
-    _tile_stored(3, sums + 768, 64);
 }
 
 /* 32 tokens' sums of 16 rows to their places. */

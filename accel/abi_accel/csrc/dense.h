@@ -32,13 +32,6 @@ INLINE f32x16 load_weights(int type, const uint8_t *row, size_t c, size_t k) {
     return (f32x16)(__builtin_convertvector(h, u32x16) << 16);
 }
 
-INLINE f32x16 load_some(const float *x, size_t n) {
-    f32x16 v = splat(0);
-    if (n >= 16) return load_f32(x);
-    __builtin_memcpy(&v, x, n * sizeof(float));
-    return v;
-}
-
 INLINE void store_some(float *out, f32x16 v, size_t n) {
     if (n >= 16) store_f32(out, v);
     else __builtin_memcpy(out, &v, n * sizeof(float));

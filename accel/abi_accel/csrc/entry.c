@@ -1,6 +1,7 @@
 /* What Python calls: the choice of the instruction set, and the kernels through it. */
 #include "cpu.h"
 #include "program.h"
+#include "search.h"
 #include "types.h"
 
 #if defined(__x86_64__)
@@ -53,4 +54,22 @@ EXPORT void abi_layers(struct program *p, const struct layers *all, size_t n_thr
         p->spans = all->spans[i];
         abi_run(chosen->program, p, n_threads);
     }
+}
+
+/* Bytes of scratch memory that each thread of a walk, or of a choice, needs. */
+EXPORT size_t abi_walk_own(const struct walk *p) { return chosen->search->walk_own(p); }
+EXPORT size_t abi_neighbours_own(const struct choice *p) { return chosen->search->choose_own(p); }
+
+EXPORT void abi_walk(const struct walk *p, size_t n_threads) {
+    abi_run(chosen->search->walk, p, n_threads);
+}
+
+EXPORT void abi_neighbours(const struct choice *p, size_t n_threads) {
+    abi_run(chosen->search->choose, p, n_threads);
+}
+
+EXPORT void abi_scan_sizes(struct scan *p) { chosen->search->scan_sizes(p); }
+
+EXPORT void abi_scan(const struct scan *p, size_t n_threads) {
+    abi_run(chosen->search->scan, p, n_threads);
 }

@@ -3,7 +3,6 @@
 #define ABI_MATMUL_H
 
 #include "abi.h"
-#include "amx.h"
 #include "amx_dense.h"
 #include "dense.h"
 #include "round.h"

@@ -70,6 +70,18 @@ INLINE f32x16 fma16(f32x16 a, f32x16 b, f32x16 c) {
 #endif
 }
 
+/* The first n of 16 numbers, the others zero. */
+INLINE f32x16 load_some(const float *x, size_t n) {
+    if (n >= 16) return load_f32(x);
+#if defined(__AVX512F__)
+    return (f32x16)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), x);
+#else
+    f32x16 v = splat(0);
+    __builtin_memcpy(&v, x, n * sizeof(float));
+    return v;
+#endif
+}
+
 /* 16 float16, from an address of any alignment. */
 INLINE f32x16 load_f16(const void *p) {
 #if defined(__AVX512F__)

@@ -3,8 +3,6 @@
 #include "matmul.h"
 #include "program.h"
 
-#define CONCAT(a, b) a##b
-#define NAMED(a, b) CONCAT(a, b)
 #define QUOTE(a) #a
 #define STRING(a) QUOTE(a)
 
@@ -58,4 +56,7 @@ static void program(struct thread *t, const void *arguments) {
 
 static size_t piece_size(void) { return sizeof(struct piece); }
 
-const struct isa NAMED(abi_isa_, ABI_ISA) = {STRING(ABI_ISA), matmul, program, scratch, piece_size};
+extern const struct search NAMED(abi_search_, ABI_ISA);
+
+const struct isa NAMED(abi_isa_, ABI_ISA) = {STRING(ABI_ISA), matmul, program, scratch, piece_size,
+                                             &NAMED(abi_search_, ABI_ISA)};

@@ -1,0 +1,79 @@
+"""The exact search in C, and the memory that kernels of search use."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from abi.kernels import NumpyKernels
+from abi_accel._exports import Scan
+from abi_accel._library import Library
+from abi_accel._spaces import check, origin_of, queries_of, space_of
+from abi_accel._weights import address, aligned
+
+__all__ = ["MANY", "NativeScan"]
+
+F32 = npt.NDArray[np.float32]
+I64 = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Stored = npt.NDArray[Any]
+
+MANY = 16  # queries from which on the matrix unit is the faster way
+_MORE = 16  # than k rows that are kept there and scored again
+_TOGETHER = 1024  # queries of one call
+
+
+class NativeScan(NumpyKernels):
+    """Vectors that are neither float32 nor bits are left to the reference."""
+
+    _library: Library
+    _own: threading.local
+
+    def scan(
+        self,
+        queries: Stored,
+        vectors: Stored,
+        metric: str,
+        k: int,
+        inverse_norms: F32 | None = None,
+        allow: Mask | None = None,
+    ) -> tuple[I64, F32]:
+        """As the reference; "l2" by differences always."""
+        space = space_of(vectors, metric, inverse_norms)
+        if space is None:
+            return super().scan(queries, vectors, metric, k, inverse_norms, allow)
+        asked = queries_of(queries, vectors, metric)
+        rows, scores = np.empty((len(asked), k), np.int64), np.empty((len(asked), k), np.float32)
+        scan = Scan(space=ctypes.addressof(space), k=k, m=k)
+        if allow is not None:
+            allow = np.ascontiguousarray(allow, np.bool_)
+            check(allow.shape == (space.n,), "allow", allow.shape, (space.n,))
+            scan.allow = address(allow)
+        origin = None
+        if len(asked) >= MANY and space.n and metric != "hamming":
+            scan.m = k + _MORE
+            origin = origin_of(vectors) if metric == "l2" else None
+            scan.origin = None if origin is None else address(origin)
+        for start in range(0, len(asked), _TOGETHER):
+            some = slice(start, start + _TOGETHER)
+            scan.queries, scan.n_queries = address(asked[some]), len(asked[some])
+            scan.rows, scan.scores = address(rows[some]), address(scores[some])
+            self._scan(scan)
+        return rows, scores
+
+    def _scan(self, scan: Scan) -> None:
+        library = self._library
+        library.scan_sizes(ctypes.byref(scan))
+        scan.scratch = self._room(scan.shared + library.n_threads * scan.own)
+        library.scan(ctypes.byref(scan), library.n_threads)
+
+    def _room(self, n_bytes: int) -> int:
+        """The address of that much memory for what is in between; kept for the next time."""
+        have: npt.NDArray[np.uint8] | None = getattr(self._own, "scratch", None)
+        if have is None or have.nbytes < n_bytes:
+            have = self._own.scratch = aligned(n_bytes + n_bytes // 2)
+        return address(have)

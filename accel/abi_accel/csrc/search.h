@@ -1,0 +1,77 @@
+/* What the kernels of search are given; Python writes these and checks every size in them. */
+#ifndef ABI_SEARCH_H
+#define ABI_SEARCH_H
+
+#include "abi.h"
+
+enum measure { BY_PRODUCT, BY_DISTANCE, BY_BITS };
+
+/* Rows that are compared: float32, or bytes of bits. */
+struct space {
+    const uint8_t *rows;
+    const float *norms;    /* one over each row's length, or none */
+    size_t n, dim, stride; /* numbers or bytes of a row; bytes from one row to the next */
+    int32_t measure;
+};
+
+/* An HNSW graph; see abi.kernels.Graph. */
+struct graph {
+    const uint8_t *levels;
+    const int32_t *links, *upper, *upper_start;
+    size_t n, n_upper, width; /* width: of a list of layer 0, twice that of the others */
+    int64_t entry;
+};
+
+/* A walk for each query.
+ *
+ * `block`, where it is given, says that query i is row block[i], which is about to be linked:
+ * rows of the block before it are candidates too.
+ */
+struct walk {
+    const struct graph *graph;
+    const struct space *space;
+    const uint8_t *queries; /* rows of `dim`, one after the other */
+    size_t n_queries, k, ef, layer, budget;
+    const uint8_t *allow;   /* or none */
+    const int32_t *seeds;   /* allowed rows that a filtered walk starts from too */
+    size_t n_seeds;
+    const int32_t *block;   /* or none */
+    int64_t *rows;          /* (n_queries, k) */
+    float *scores;
+    int64_t *compared;
+    uint8_t *scratch;
+    size_t own;    /* bytes of it that each thread has */
+    uint8_t *marks; /* of rows met; first a byte, the last mark that was used */
+    size_t marked; /* bytes of them that each thread has */
+};
+
+/* The choice of neighbours for each point; -1 ends nothing among its candidates. */
+struct choice {
+    const struct space *space;
+    const int64_t *points, *candidates;
+    size_t n, width, limit;
+    int32_t *out; /* (n, limit) */
+    uint8_t *scratch;
+    size_t own;
+};
+
+/* The best of all rows for each query.
+ *
+ * `m` rows are kept for each; where scores are bounds at first, some more than k. With `rough`,
+ * which the matrix unit alone knows, they are those of numbers rounded to bfloat16.
+ */
+struct scan {
+    const struct space *space;
+    const uint8_t *queries;
+    size_t n_queries, k, m;
+    const uint8_t *allow; /* or none */
+    const int64_t *below; /* or none: for each query the row below which it searches */
+    const float *origin;  /* or none: a point that rows lie about, far from zero */
+    int64_t *rows;        /* (n_queries, k) */
+    float *scores;
+    uint8_t *scratch;
+    size_t shared, own; /* bytes of it that all threads share, then that each has */
+    int32_t rough;
+};
+
+#endif

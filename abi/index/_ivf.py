@@ -23,7 +23,7 @@ from abi.index._kmeans import assign, kmeans
 from abi.index._probe import Partitions, probe
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
-from abi.kernels import NumpyKernels, select
+from abi.kernels import NumpyKernels, select, unit
 
 __all__ = ["IVF", "partitions_for"]
 
@@ -161,7 +161,9 @@ class IVF:
             did.compared = allowed * len(queries)
         else:
             prepared = self.scorer.prepare(queries)
-            ranked = self._ranked(np.asarray(queries, np.float32))
+            wide_queries = np.asarray(queries, np.float32)
+            cosine = self.scorer.metric == "cosine"
+            ranked = self._ranked(unit(wide_queries) if cosine else wide_queries)
             wide = wanted if allow is None else max(wanted, did.width)
             space = Partitions(self.scorer, self.offsets, self.order)
             found, did.compared = probe(space, prepared, ranked, wide, k, allow)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from abi.index._blocks import spans, top_of_blocks
 from abi.index._protocol import Found, Mask
 from abi.index._vectors import Vectors, inverse_norms
 from abi.index._words import decoded, encoded, learnt, rotated
-from abi.kernels import NumpyKernels, select
+from abi.kernels import Look, NumpyKernels, select
 
 __all__ = ["PQCodes"]
 
@@ -203,6 +204,19 @@ class PQCodes:
         check_metric(metric)
         return cls(metric=metric, kernels=kernels or select(), **_checked(arrays))
 
+    def look(self, prepared: F32, look: Look) -> tuple[I64, F32, I64] | None:
+        """Look into partitions whose centroids were taken off, in one call where there is one."""
+        if self.centroids is None or self._packed is None:
+            return None
+        queries = self._turned(prepared[:, : self._dim])
+        far = self.metric == "l2"
+        times, constants = (2.0, self.constants) if far else (1.0, None)
+        return self.kernels.probe_codes(look, queries, self._packed, times, constants)
+
+    @cached_property
+    def _packed(self) -> Any | None:
+        return self.kernels.pack_codes(self.codes, self.words)
+
     @property
     def _dim(self) -> int:
         return int(self.words.shape[0] * self.words.shape[2])
@@ -211,18 +225,19 @@ class PQCodes:
         """Products of queries with what codes stand for: `(Q, n)`."""
         queries, tables = np.split(prepared, [self._dim], axis=1)
         if len(queries) > _FEW:
-            turned = queries if self.rotation is None else queries @ self.rotation
-            return self.kernels.distances(turned, decoded(codes, self.words), "ip")
+            return self.kernels.distances(self._turned(queries), decoded(codes, self.words), "ip")
         shape = (len(queries), *self.words.shape[:2])
         few = tables.reshape(shape) if tables.shape[1] else self._tables(queries)
         return self.kernels.adc(few, codes)
 
     def _tables(self, queries: F32) -> F32:
         """Products of the parts of queries with all words: `(Q, m, words)`."""
-        turned = queries if self.rotation is None else queries @ self.rotation
-        parts = turned.reshape(len(turned), *self.words.shape[::2])
+        parts = self._turned(queries).reshape(len(queries), *self.words.shape[::2])
         tables: F32 = np.matmul(parts.transpose(1, 0, 2), self.words.transpose(0, 2, 1))
         return np.ascontiguousarray(tables.transpose(1, 0, 2))
+
+    def _turned(self, queries: F32) -> F32:
+        return queries if self.rotation is None else queries @ self.rotation
 
     def _codes(self, rows: slice | I64) -> U8:
         some = self.codes[rows]

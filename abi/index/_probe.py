@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi.index._pq import PQCodes
 from abi.index._protocol import Found, Mask, Scorer
+from abi.index._vectors import Vectors
+from abi.kernels import Look
 
 __all__ = ["Partitions", "probe"]
 
@@ -55,9 +58,14 @@ def probe(
     allow : (n,) bool, optional
         By place. More partitions are looked at while too few rows are allowed in them.
     """
+    sizes = _sizes(space.offsets, allow)
+    if isinstance(space.scorer, Vectors | PQCodes):
+        look = Look(ranked, space.offsets, sizes, nprobe, k, space.order, allow)
+        found = space.scorer.look(prepared, look)
+        if found is not None:
+            return found[:2], int(found[2].sum())
     rows = np.full((len(ranked), k), -1, np.int64)
     scores = np.full((len(ranked), k), -np.inf, np.float32)
-    sizes = _sizes(space.offsets, allow)
     lists = [_chosen(row, sizes, nprobe, k) for row in ranked]
     start = 0
     while start < len(lists):

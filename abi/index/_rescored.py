@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
@@ -46,13 +45,7 @@ class Rescored:
         """The k nearest of the rows that codes find; other options are the index's."""
         times = self.oversample if oversample is None else oversample
         rows, _ = self.index.search(queries, k * times, allow, **options)
-        prepared = self.vectors.prepare(queries)
-        which, place = np.nonzero(rows >= 0)
-        scores = np.full(rows.shape, -np.inf, np.float32)
-        if len(which):
-            scores[which, place] = self.vectors.pairs(prepared, which, rows[which, place])
-        order = np.lexsort((rows, -scores), axis=1)[:, :k]
-        return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+        return self.vectors.best(self.vectors.prepare(queries), rows, k)
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         """Those of the index."""

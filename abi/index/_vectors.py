@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from abi.errors import InputError
 from abi.index._protocol import METRICS, Found, Mask
-from abi.kernels import NumpyKernels, Scoring, Space, select
+from abi.kernels import Look, NumpyKernels, Scoring, Space, select
 
 __all__ = ["Vectors", "inverse_norms"]
 
@@ -88,7 +88,7 @@ class Vectors:
 
     def pairs(self, prepared: npt.NDArray[Any], which: I64, rows: I64) -> F32:
         """Scores of single rows, each for one query: `(m,)`; `which` ascends."""
-        return self.scoring(prepared)(which, rows)
+        return self.kernels.pairs(prepared, self.data, self.metric, which, rows, self.inverse_norms)
 
     def scoring(self, prepared: npt.NDArray[Any]) -> Scoring:
         """`pairs` of these queries."""
@@ -97,6 +97,15 @@ class Vectors:
     def top(self, prepared: npt.NDArray[Any], k: int, allow: Mask | None = None) -> Found:
         """The best k of all rows, or of those allowed, `(n,)` bool."""
         return self.kernels.scan(prepared, self.data, self.metric, k, self.inverse_norms, allow)
+
+    def look(self, prepared: npt.NDArray[Any], look: Look) -> tuple[I64, F32, I64] | None:
+        """Look into partitions, in one call where there is one."""
+        return self.kernels.probe(look, prepared, self.data, self.metric, self.inverse_norms)
+
+    def best(self, prepared: npt.NDArray[Any], rows: I64, k: int) -> Found:
+        """The k best of some rows of each query, `(Q, width)` with -1 for none; k <= width."""
+        norms = self.inverse_norms
+        return self.kernels.rescore(prepared, self.data, self.metric, rows, k, norms)
 
     def first(self, n: int) -> Vectors:
         """The first n rows, in place."""

@@ -9,6 +9,7 @@ from abi.kernels._graph_space import Scoring, Space, unit
 from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._kv import KV_TYPES, rotation
 from abi.kernels._numpy import NumpyKernels, check_product
+from abi.kernels._partitions import Look
 from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
 from abi.kernels._top import Top
 from abi.kernels._types import (
@@ -34,6 +35,7 @@ __all__ = [
     "Graph",
     "KVLayer",
     "Layer",
+    "Look",
     "NumpyKernels",
     "Scoring",
     "Space",

@@ -19,6 +19,7 @@ from abi.kernels._graph import GraphKernels
 from abi.kernels._kv import hadamard, kv_read
 from abi.kernels._moe import moe
 from abi.kernels._numpy_cache import CacheKernels
+from abi.kernels._partitions import PartitionKernels
 from abi.kernels._search import SearchKernels
 from abi.kernels._types import Array, KVLayer, Layer, Span, Spec, Weight
 from abi.quant import Tensor, codec, decode
@@ -32,7 +33,7 @@ _ROWS_BYTES = 1 << 19  # of a matrix that all vectors meet while it is in the ca
 _FEW = 64  # tokens up to which BLAS is faster with the matrix on the left
 
 
-class NumpyKernels(CacheKernels, SearchKernels, GraphKernels):
+class NumpyKernels(CacheKernels, SearchKernels, GraphKernels, PartitionKernels):
     """Kernels on NumPy arrays.
 
     Every array is float32. Shapes: T tokens in a batch, H query heads, Hk key/value heads,

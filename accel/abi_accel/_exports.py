@@ -12,17 +12,12 @@ __all__ = [
     "BUFFERS",
     "EXPORTS",
     "TABLES",
-    "Choice",
-    "GraphStruct",
     "Heads",
     "Layers",
     "Matmul",
     "Op",
     "Program",
-    "Scan",
-    "SpaceStruct",
     "SpanStruct",
-    "Walk",
 ]
 
 BUFFERS, TABLES = 12, 2
@@ -45,6 +40,12 @@ EXPORTS: dict[str, tuple[list[Any], Any]] = {
     "abi_neighbours": ([_P, _N], None),
     "abi_scan_sizes": ([_P], None),
     "abi_scan": ([_P, _N], None),
+    "abi_probe_own": ([_P], _N),
+    "abi_probe": ([_P, _N], None),
+    "abi_pairs": ([_P, _N], None),
+    "abi_rescore": ([_P, _N], None),
+    "abi_codes_size": ([_N, _N], _N),
+    "abi_pack_codes": ([_P, _N, _N, _P], None),
     "abi_forked": ([], None),
 }
 
@@ -139,95 +140,4 @@ class Layers(ctypes.Structure):
         ("heads", _P),
         ("spans", _P),
         ("n_layers", _N),
-    )
-
-
-class SpaceStruct(ctypes.Structure):
-    """`struct space` of search.h."""
-
-    _fields_ = (
-        ("rows", _P),
-        ("norms", _P),
-        ("n", _N),
-        ("dim", _N),
-        ("stride", _N),
-        ("measure", ctypes.c_int32),
-    )
-
-
-class GraphStruct(ctypes.Structure):
-    """`struct graph` of search.h."""
-
-    _fields_ = (
-        ("levels", _P),
-        ("links", _P),
-        ("upper", _P),
-        ("upper_start", _P),
-        ("n", _N),
-        ("n_upper", _N),
-        ("width", _N),
-        ("entry", ctypes.c_int64),
-    )
-
-
-class Walk(ctypes.Structure):
-    """`struct walk` of search.h."""
-
-    _fields_ = (
-        ("graph", _P),
-        ("space", _P),
-        ("queries", _P),
-        ("n_queries", _N),
-        ("k", _N),
-        ("ef", _N),
-        ("layer", _N),
-        ("budget", _N),
-        ("allow", _P),
-        ("seeds", _P),
-        ("n_seeds", _N),
-        ("block", _P),
-        ("rows", _P),
-        ("scores", _P),
-        ("compared", _P),
-        ("scratch", _P),
-        ("own", _N),
-        ("marks", _P),
-        ("marked", _N),
-    )
-
-
-class Choice(ctypes.Structure):
-    """`struct choice` of search.h."""
-
-    _fields_ = (
-        ("space", _P),
-        ("points", _P),
-        ("candidates", _P),
-        ("n", _N),
-        ("width", _N),
-        ("limit", _N),
-        ("out", _P),
-        ("scratch", _P),
-        ("own", _N),
-    )
-
-
-class Scan(ctypes.Structure):
-    """`struct scan` of search.h."""
-
-    _fields_ = (
-        ("space", _P),
-        ("queries", _P),
-        ("n_queries", _N),
-        ("k", _N),
-        ("m", _N),
-        ("allow", _P),
-        ("below", _P),
-        ("origin", _P),
-        ("rows", _P),
-        ("scores", _P),
-        ("scratch", _P),
-        ("shared", _N),
-        ("own", _N),
-        ("rough", ctypes.c_int32),
     )

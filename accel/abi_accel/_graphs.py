@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.kernels import ABSENT, Graph
-from abi_accel._exports import Choice, Scan, SpaceStruct, Walk
 from abi_accel._scan import MANY, NativeScan
 from abi_accel._spaces import (
     check,
@@ -21,6 +20,7 @@ from abi_accel._spaces import (
     queries_of,
     space_of,
 )
+from abi_accel._structs import Choice, Scan, SpaceStruct, Walk
 from abi_accel._weights import address
 
 __all__ = ["NativeGraphs"]

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.kernels import NumpyKernels
-from abi_accel._exports import Scan
 from abi_accel._library import Library
 from abi_accel._spaces import check, origin_of, queries_of, space_of
+from abi_accel._structs import Scan
 from abi_accel._weights import address, aligned
 
 __all__ = ["MANY", "NativeScan"]

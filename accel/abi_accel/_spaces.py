@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from abi.errors import InputError
 from abi.kernels import Graph, unit
-from abi_accel._exports import GraphStruct, SpaceStruct
+from abi_accel._structs import GraphStruct, SpaceStruct
 from abi_accel._weights import address
 
 __all__ = [

@@ -20,6 +20,7 @@ from abi.quant import Tensor
 from abi_accel._exports import Matmul
 from abi_accel._graphs import NativeGraphs
 from abi_accel._library import load
+from abi_accel._partitions import NativePartitions
 from abi_accel._program import Plan, plan
 from abi_accel._run import run
 from abi_accel._weights import DENSE, Native, address, aligned
@@ -29,7 +30,7 @@ __all__ = ["NativeKernels"]
 _FEW = 16  # tokens of all layers in one call
 
 
-class NativeKernels(NativeGraphs):
+class NativeKernels(NativeGraphs, NativePartitions):
     """Kernels in C.
 
     Quantised matrices keep their blocks, 16 rows side by side, and meet activations that are

@@ -49,12 +49,14 @@ struct matmul {
 struct walk;
 struct choice;
 struct scan;
+struct probe;
 
 /* What an instruction set has for search. */
 struct search {
-    work *walk, *choose, *scan;
+    work *walk, *choose, *scan, *probe, *pairs, *rescore;
     size_t (*walk_own)(const struct walk *p); /* bytes that a thread needs */
     size_t (*choose_own)(const struct choice *p);
+    size_t (*probe_own)(const struct probe *p);
     void (*scan_sizes)(struct scan *p); /* fills in `shared` and `own` */
 };
 

@@ -12,7 +12,6 @@
 
 #if defined(__AMX_BF16__)
 
-typedef uint16_t u16x32 __attribute__((vector_size(64)));
 
 #define ROUGH -1 /* uppers by uppers alone */
 #define TILE_COLUMNS 32

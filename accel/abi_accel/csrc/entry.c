@@ -73,3 +73,17 @@ EXPORT void abi_scan_sizes(struct scan *p) { chosen->search->scan_sizes(p); }
 EXPORT void abi_scan(const struct scan *p, size_t n_threads) {
     abi_run(chosen->search->scan, p, n_threads);
 }
+
+EXPORT size_t abi_probe_own(const struct probe *p) { return chosen->search->probe_own(p); }
+
+EXPORT void abi_probe(const struct probe *p, size_t n_threads) {
+    abi_run(chosen->search->probe, p, n_threads);
+}
+
+EXPORT void abi_pairs(const struct pairs *p, size_t n_threads) {
+    abi_run(chosen->search->pairs, p, n_threads);
+}
+
+EXPORT void abi_rescore(const struct rescore *p, size_t n_threads) {
+    abi_run(chosen->search->rescore, p, n_threads);
+}

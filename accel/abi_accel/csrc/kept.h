@@ -64,13 +64,27 @@ INLINE void kept_add(struct kept *k, int64_t key) {
     if (k->n == 2 * k->m) kept_trim(k);
 }
 
+/* Bits of the lanes that are not below a number. */
+INLINE uint32_t lanes_from(f32x16 v, float least) {
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)v, _mm512_set1_ps(least), _CMP_GE_OQ);
+#else
+    const i32x16 good = (i32x16)(v >= splat(least));
+    uint32_t bits = 0;
+    if (__builtin_reduce_or(good))
+        for (int i = 0; i < 16; i++) bits |= (uint32_t)(good[i] & 1) << i;
+    return bits;
+#endif
+}
+
 /* Add what may be among the best of n rows with their scores. */
 INLINE void kept_offer(struct kept *k, const int32_t *rows, const float *scores, size_t n) {
     for (size_t i = 0; i < n; i += 16) {
-        const f32x16 v = load_some(scores + i, n - i);
-        if (!__builtin_reduce_or((i32x16)(v >= splat(k->worst)))) continue;
-        for (size_t j = i; j < n && j < i + 16; j++)
-            if (scores[j] >= k->worst) kept_add(k, key_of(scores[j], rows[j]));
+        uint32_t good = lanes_from(load_some(scores + i, n - i), k->worst);
+        for (; good; good &= good - 1) {
+            const size_t j = i + (size_t)__builtin_ctz(good);
+            if (j < n) kept_add(k, key_of(scores[j], rows[j]));
+        }
     }
 }
 

@@ -87,7 +87,7 @@ INLINE void offer_sums(struct scanner *s, const struct bound *bounds, const stru
         const size_t n = p->below ? (size_t)p->below[q + i] : p->space->n;
         f32x16 v = fma16(load_f32(sums + 16 * i), l->times, l->added + splat(bounds[q + i].added));
         v = fma16(l->length, splat(bounds[q + i].slack), v);
-        uint32_t good = _mm512_cmp_ps_mask((__m512)v, _mm512_set1_ps(kept->worst), _CMP_GE_OQ);
+        uint32_t good = lanes_from(v, kept->worst);
         if (!good) continue;
         float bound[16];
         store_f32(bound, v);

@@ -74,4 +74,55 @@ struct scan {
     int32_t rough;
 };
 
+/* Product codes: of 4 bits in blocks (codes_layout.h), or of 8 bits, a row after the other. */
+struct codes {
+    const uint8_t *packed;
+    const float *words;     /* (m, width, 2 ^ bits) */
+    const float *constants; /* what is taken off each row's score, or none */
+    size_t n, m, width;     /* m: codes of a row; width: numbers that each stands for */
+    float times;            /* that a product of a query with a row counts */
+    int32_t bits;
+};
+
+/* A look into the nearest partitions for each query, by vectors or by codes. */
+struct probe {
+    const struct space *space;
+    const struct codes *codes; /* or none */
+    const uint8_t *queries;
+    const float *ranked;    /* (n_queries, n_parts): scores of centroids, part of a code's score */
+    const int64_t *offsets; /* of partitions: their rows */
+    const int64_t *sizes;   /* how many rows of each may be found */
+    const int64_t *order;   /* the caller's numbers of rows, or none */
+    const uint8_t *allow;   /* or none */
+    size_t n_queries, n_parts, nprobe, k;
+    int64_t most; /* rows that may be found, of all partitions */
+    int64_t *rows;
+    float *scores;
+    int64_t *compared;
+    uint8_t *scratch;
+    size_t own;
+};
+
+/* The k best of some rows for each query; -1 is none. */
+struct rescore {
+    const struct space *space;
+    const uint8_t *queries;
+    const int64_t *given; /* (n_queries, width) */
+    size_t n_queries, width, k;
+    int64_t *rows;
+    float *scores;
+    uint8_t *scratch;
+    size_t own;
+};
+
+/* Scores of single rows, each for one query; `which` ascends. */
+struct pairs {
+    const struct space *space;
+    const uint8_t *queries;
+    const int64_t *which;
+    const int32_t *rows;
+    float *scores;
+    size_t n;
+};
+
 #endif

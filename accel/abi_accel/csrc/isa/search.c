@@ -1,5 +1,6 @@
 /* The kernels of search, compiled once for each instruction set. */
 #include "choose.h"
+#include "probe.h"
 #include "scan.h"
 #include "scan_amx.h"
 #include "walk.h"
@@ -39,5 +40,41 @@ static void scan_sizes(struct scan *p) {
 #endif
 }
 
-const struct search NAMED(abi_search_, ABI_ISA) = {walk_all, choose_all, scan_all, walk_own,
-                                                   choose_own, scan_sizes};
+static void pairs_all(struct thread *t, const void *arguments) {
+    const struct pairs *p = arguments;
+    const size_t one = row_bytes(p->space);
+    for (size_t from; (from = abi_take(t, 0, CHUNK)) < p->n;) {
+        const size_t to = from + CHUNK < p->n ? from + CHUNK : p->n;
+        for (size_t at = from, end; at < to; at = end) {
+            for (end = at + 1; end < to && p->which[end] == p->which[at];) end++;
+            score_rows(p->space, p->queries + (size_t)p->which[at] * one, p->rows + at, end - at,
+                       p->scores + at);
+        }
+    }
+}
+
+static void rescore_all(struct thread *t, const void *arguments) {
+    const struct rescore *p = arguments;
+    int64_t *keys = (int64_t *)(p->scratch + t->index * p->own);
+    int32_t *rows = (int32_t *)(keys + p->width);
+    float *scores = (float *)(rows + p->width);
+    for (size_t q; (q = abi_take(t, 0, 1)) < p->n_queries;) {
+        size_t n = 0;
+        for (size_t j = 0; j < p->width; j++) {
+            const int64_t row = p->given[q * p->width + j];
+            if ((uint64_t)row < p->space->n) rows[n++] = (int32_t)row;
+        }
+        score_rows(p->space, p->queries + q * row_bytes(p->space), rows, n, scores);
+        for (size_t j = 0; j < n; j++) keys[j] = key_of(scores[j], rows[j]);
+        sort_keys(keys, n);
+        for (size_t j = 0; j < p->k; j++) {
+            p->rows[q * p->k + j] = j < n ? row_in(keys[j]) : -1;
+            p->scores[q * p->k + j] = j < n ? score_in(keys[j]) : -__builtin_inff();
+        }
+    }
+}
+
+const struct search NAMED(abi_search_, ABI_ISA) = {
+    walk_all, choose_all, scan_all,   probe_all, pairs_all,
+    rescore_all, walk_own, choose_own, probe_own, scan_sizes,
+};

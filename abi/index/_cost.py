@@ -1,7 +1,4 @@
-"""What a search did, and what comparing every allowed row would cost.
-
-The costs are a fit to NumPy's times on one core; they only have to rank the ways of answering.
-"""
+"""What a search did, and what comparing every allowed row would cost."""
 
 from __future__ import annotations
 
@@ -10,8 +7,9 @@ from dataclasses import dataclass, field
 
 from abi.index._protocol import Scorer
 from abi.index._vectors import Vectors
+from abi.kernels import NumpyKernels, SearchCosts
 
-__all__ = ["SPARSE", "SearchStats", "exact_cost", "width_of"]
+__all__ = ["SPARSE", "SearchStats", "costs_of", "exact_cost", "width_of"]
 
 SPARSE = 4  # rows are gathered when at most one of so many is allowed
 
@@ -47,14 +45,20 @@ class SearchStats:
     costs: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
-def exact_cost(live: int, allowed: int, dim: int, n_queries: int) -> float:
+def exact_cost(live: int, allowed: int, dim: int, n_queries: int, costs: SearchCosts) -> float:
     """Microseconds a query: rows read, or gathered, once for all; a product; the best k."""
-    product = 0.003 + 0.000025 * dim
+    product = costs.products(dim, n_queries)
     if SPARSE * allowed > live:
-        return live * ((0.02 + 0.00025 * dim) / n_queries + product)
-    return 60 / n_queries + allowed * ((0.06 + 0.0004 * dim) / n_queries + product)
+        return live * ((costs.row[0] + costs.row[1] * dim) / n_queries + product)
+    reading = (costs.gathered[0] + costs.gathered[1] * dim) / n_queries
+    return costs.exact_call / n_queries + allowed * (reading + product)
 
 
 def width_of(scorer: Scorer) -> int:
     """Float32 values that comparing a row costs about as much as."""
     return max(1, scorer.data[:1].nbytes // 4) if isinstance(scorer, Vectors) else _CODES
+
+
+def costs_of(scorer: Scorer, kernels: NumpyKernels) -> SearchCosts:
+    """What these kernels take; codes are compared by NumPy whatever they are."""
+    return kernels.costs if isinstance(scorer, Vectors) else NumpyKernels.costs

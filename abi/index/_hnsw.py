@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
-from abi.index._cost import SearchStats, width_of
+from abi.index._cost import SearchStats, costs_of, width_of
 from abi.index._hnsw_arrays import checked, packed
 from abi.index._hnsw_grow import empty, grown
 from abi.index._hnsw_plan import plan
@@ -229,7 +229,8 @@ class HNSW:
             _check_allow(allow, len(present))
             present &= allow
             allowed = int(np.count_nonzero(present))
-            did = plan(live, allowed, width_of(scorer), len(queries), width)
+            dim, costs = width_of(scorer), costs_of(scorer, self.kernels)
+            did = plan(live, allowed, dim, len(queries), width, costs)
         found = Searcher(self.kernels, self.graph, scorer).run(queries, k, present, did)
         if stats is not None:
             stats.__dict__.update(did.__dict__)

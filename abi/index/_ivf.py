@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from abi.errors import InputError
 from abi.index._among import best, exact
-from abi.index._cost import SearchStats, width_of
+from abi.index._cost import SearchStats, costs_of, width_of
 from abi.index._ivf_arrays import checked, offsets_of, packed
 from abi.index._ivf_plan import plan
 from abi.index._kmeans import assign, kmeans
@@ -154,7 +154,8 @@ class IVF:
             allow = allow if self.order is None else allow[self.order]
         live = int(self.offsets[-1])
         allowed = live if allow is None else int(np.count_nonzero(allow[:live]))
-        did = plan(self.nlist, wanted, live, allowed, width_of(self.scorer), len(queries))
+        dim, costs = width_of(self.scorer), costs_of(self.scorer, self.kernels)
+        did = plan(self.nlist, wanted, live, allowed, dim, len(queries), costs)
         asked = nprobe is not None and allow is None
         if did.plan == "exact" and not asked:
             found = self._exact(queries, k, allow)
@@ -221,11 +222,21 @@ class IVF:
         if live < len(among):
             among = among.copy()
             among[live:] = False
-        rows, scores = exact(self.scorer, queries, k, among)
         if self.order is None:
-            return rows, scores
-        names = np.where(rows >= 0, self.order[rows], -1).astype(np.int64)
-        return best(names, scores, k)
+            return exact(self.scorer, queries, k, among)
+        rows, scores = exact(self.scorer, queries, k + 1, among)
+        found, kept = best(self._names(rows), scores, k)
+        # Equal scores go by the caller's numbers: where the last is one of several, all count.
+        torn = (scores[:, k] == scores[:, k - 1]) & (rows[:, k] >= 0)
+        if torn.any():
+            every = int(np.count_nonzero(among))
+            rows, scores = exact(self.scorer, queries[torn], every, among)
+            found[torn], kept[torn] = best(self._names(rows), scores, k)
+        return found, kept
+
+    def _names(self, places: I64) -> I64:
+        assert self.order is not None
+        return np.where(places >= 0, self.order[places], -1).astype(np.int64)
 
     def _ranked(self, queries: F32) -> F32:
         """Scores of the centroids: `(Q, nlist)`."""

@@ -11,33 +11,41 @@ from __future__ import annotations
 from math import ceil
 
 from abi.index._cost import SearchStats, exact_cost
+from abi.kernels import SearchCosts
 
 __all__ = ["plan"]
 
+_MASK, _RANKED = 0.003, 0.0002  # microseconds of a row's mask; of a number of a centroid
 _SURE = 0.8  # partitions are taken when their estimate is below this share of the exact scan's
 
 
-def plan(nlist: int, nprobe: int, live: int, allowed: int, dim: int, n_queries: int) -> SearchStats:
+def plan(
+    nlist: int, nprobe: int, live: int, allowed: int, dim: int, n_queries: int, costs: SearchCosts
+) -> SearchStats:
     """The cheaper way to search `allowed` of `live` rows of `dim` float32 values."""
     share = max(1, allowed) / max(1, live)
     wide = min(nlist, ceil(nprobe * share**-0.5))
     queries = max(1, n_queries)
-    costs = {
-        "partitions": _partitions(nlist, wide, live, dim, queries, allowed < live),
-        "exact": exact_cost(live, allowed, dim, queries),
+    ways = {
+        "partitions": _partitions(nlist, wide, live, dim, queries, costs),
+        "exact": exact_cost(live, allowed, dim, queries, costs),
     }
-    if costs["exact"] * _SURE <= costs["partitions"]:
-        return SearchStats("exact", allowed, costs=costs)
-    return SearchStats("partitions", allowed, wide, costs=costs)
+    if allowed < live:
+        ways["partitions"] += live * _MASK / queries
+    if ways["exact"] * _SURE <= ways["partitions"]:
+        return SearchStats("exact", allowed, costs=ways)
+    return SearchStats("partitions", allowed, wide, costs=ways)
 
 
 def _partitions(
-    nlist: int, nprobe: int, live: int, dim: int, n_queries: int, filtered: bool
+    nlist: int, nprobe: int, live: int, dim: int, n_queries: int, costs: SearchCosts
 ) -> float:
-    """Microseconds a query: its centroids, a call a partition, rows read once for all queries."""
+    """Microseconds a query: its centroids, a call a partition, rows read."""
     rows = live * nprobe / nlist
-    readers = max(1.0, n_queries * nprobe / nlist)  # of each partition
-    calls = 120 / n_queries + nprobe * 12 / readers
-    masks = live * 0.003 / n_queries if filtered else 0.0
-    reading = rows * (0.00022 * dim / readers + 0.003 + 0.000025 * dim)
-    return calls + masks + reading + nlist * 0.0002 * dim / n_queries
+    readers = max(1.0, n_queries * nprobe / nlist) if costs.looks_together else 1.0
+    calls = costs.look_call / n_queries + nprobe * costs.part_call / readers
+    row, each = costs.look
+    reading = row + each * dim / readers
+    if costs.looks_together:
+        reading += costs.products(dim, n_queries)
+    return calls + rows * reading + nlist * _RANKED * dim / n_queries

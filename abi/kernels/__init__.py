@@ -5,6 +5,7 @@ accelerator subclasses it and overrides what it does faster; a device accelerato
 every method that makes or takes arrays.
 """
 
+from abi.kernels._costs import SearchCosts
 from abi.kernels._graph_space import Scoring, Space, unit
 from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._kv import KV_TYPES, rotation
@@ -38,6 +39,7 @@ __all__ = [
     "Look",
     "NumpyKernels",
     "Scoring",
+    "SearchCosts",
     "Space",
     "Span",
     "Spec",

@@ -15,6 +15,7 @@ from abi._platform import has_blas
 from abi.errors import InputError
 from abi.kernels._act import activate, gated
 from abi.kernels._attention import attend, visible
+from abi.kernels._costs import SearchCosts
 from abi.kernels._graph import GraphKernels
 from abi.kernels._kv import hadamard, kv_read
 from abi.kernels._moe import moe
@@ -41,6 +42,7 @@ class NumpyKernels(CacheKernels, SearchKernels, GraphKernels, PartitionKernels):
     """
 
     name = "numpy"
+    costs = SearchCosts()
 
     @property
     def detail(self) -> str:

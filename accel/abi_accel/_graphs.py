@@ -144,8 +144,9 @@ class NativeGraphs(NativeScan):
         )  # fmt: skip
         library = self._library
         choice.own = library.neighbours_own(ctypes.byref(choice))
-        choice.scratch = self._room(choice.own * library.n_threads)
-        library.neighbours(ctypes.byref(choice), library.n_threads)
+        threads = self._threads(3 * candidates.size * vectors.shape[1])
+        choice.scratch = self._room(choice.own * threads)
+        library.neighbours(ctypes.byref(choice), threads)
         return out
 
     def _product_is_cheaper(self, space: SpaceStruct, points: I64, ef: int) -> bool:
@@ -181,7 +182,7 @@ class NativeGraphs(NativeScan):
     def _walk(self, walk: Walk, graph: Graph, space: SpaceStruct, asked: Stored) -> None:
         flat = graph_of(graph)
         check(len(graph.levels) <= space.n, "vectors", (space.n,), graph.levels.shape)
-        library, n = self._library, self._library.n_threads
+        library, n = self._library, self._threads(len(asked) * (500 + 12 * walk.ef) * space.dim)
         walk.graph, walk.space = ctypes.addressof(flat), ctypes.addressof(space)
         walk.queries, walk.n_queries = address(asked), len(asked)
         walk.own = library.walk_own(ctypes.byref(walk))

@@ -22,6 +22,8 @@ I64 = npt.NDArray[np.int64]
 Stored = npt.NDArray[Any]
 Looked = tuple[I64, F32, I64]
 
+_NUMBERS = 32  # of a row, as far as the work that a look takes is reckoned
+
 
 @dataclass(frozen=True, eq=False)
 class _Packed:
@@ -107,7 +109,8 @@ class NativePartitions(NativeScan):
             ctypes.addressof(space), address(asked), address(which), address(few), address(scores),
             len(few),
         )  # fmt: skip
-        self._library.pairs(ctypes.byref(given), self._library.n_threads)
+        threads = self._threads(len(few) * space.dim)
+        self._library.pairs(ctypes.byref(given), threads)
         return scores
 
     def rescore(
@@ -127,7 +130,7 @@ class NativePartitions(NativeScan):
         given = np.ascontiguousarray(rows, np.int64)
         check(given.shape[0] == len(asked), "rows", given.shape, (len(asked), given.shape[1]))
         out, scores = np.empty((len(asked), k), np.int64), np.empty((len(asked), k), np.float32)
-        width, threads = given.shape[1], self._library.n_threads
+        width, threads = given.shape[1], self._threads(given.size * space.dim)
         own = -(-16 * width // 64) * 64
         call = Rescore(
             ctypes.addressof(space), address(asked), address(given), len(asked), width, k,
@@ -161,6 +164,8 @@ class NativePartitions(NativeScan):
         given.k, given.most = look.k, int(sizes.sum())
         library = self._library
         given.own = library.probe_own(ctypes.byref(given))
-        given.scratch = self._room(given.own * library.n_threads)
-        library.probe(ctypes.byref(given), library.n_threads)
+        looked = min(1.0, look.nprobe / parts) * given.most * n_queries
+        threads = self._threads(int(looked) * _NUMBERS)
+        given.scratch = self._room(given.own * threads)
+        library.probe(ctypes.byref(given), threads)
         return rows, scores, compared

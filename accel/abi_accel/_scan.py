@@ -12,7 +12,7 @@ import numpy.typing as npt
 from abi.kernels import NumpyKernels
 from abi_accel._library import Library
 from abi_accel._spaces import check, origin_of, queries_of, space_of
-from abi_accel._structs import Scan
+from abi_accel._structs import Scan, SpaceStruct
 from abi_accel._weights import address, aligned
 
 __all__ = ["MANY", "NativeScan"]
@@ -24,6 +24,7 @@ Stored = npt.NDArray[Any]
 
 MANY = 16  # queries from which on the matrix unit is the faster way
 _MORE = 16  # than k rows that are kept there and scored again
+_ALONE = 1 << 18  # numbers that one thread compares while another wakes
 _TOGETHER = 1024  # queries of one call
 
 
@@ -68,8 +69,14 @@ class NativeScan(NumpyKernels):
     def _scan(self, scan: Scan) -> None:
         library = self._library
         library.scan_sizes(ctypes.byref(scan))
-        scan.scratch = self._room(scan.shared + library.n_threads * scan.own)
-        library.scan(ctypes.byref(scan), library.n_threads)
+        space = ctypes.cast(scan.space, ctypes.POINTER(SpaceStruct)).contents
+        threads = self._threads(space.n * space.dim * scan.n_queries)
+        scan.scratch = self._room(scan.shared + threads * scan.own)
+        library.scan(ctypes.byref(scan), threads)
+
+    def _threads(self, numbers: int) -> int:
+        """How many to compare so many numbers: to wake another costs as much as some of them."""
+        return int(min(self._library.n_threads, 1 + numbers // _ALONE))
 
     def _room(self, n_bytes: int) -> int:
         """The address of that much memory for what is in between; kept for the next time."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
-from abi.kernels import Array, KVLayer, Layer, Spec, Step, Weight, check_product
+from abi.kernels import Array, KVLayer, Layer, SearchCosts, Spec, Step, Weight, check_product
 from abi.quant import Tensor
 from abi_accel._exports import Matmul
 from abi_accel._graphs import NativeGraphs
@@ -39,6 +39,21 @@ class NativeKernels(NativeGraphs, NativePartitions):
     """
 
     name = "native"
+    costs = SearchCosts(
+        row=(0, 0.00012),
+        gathered=(0.03, 0.0004),
+        product=(0.0003, 0.000003),
+        product_few=(0.001, 0.00005),
+        many=16,
+        exact_call=40,
+        walk=(0.01, 0.0003),
+        walk_call=40,
+        filter_call=40,
+        look=(0.003, 0.00015),
+        look_call=50,
+        part_call=0.3,
+        looks_together=False,
+    )
 
     def __init__(self) -> None:
         self._library = load()

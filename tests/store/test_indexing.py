@@ -100,11 +100,12 @@ def test_small_segments_and_flat_ones_have_none() -> None:
 
 def test_auto_makes_one_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_choice, "_PAYS", N * DIM)
+    monkeypatch.setattr(_choice, "_PARTITIONS", (select().name,))
     db = database(index="auto")
     db.compact()
     assert kinds(db) == [("ivf", "none")]
     assert indexes(db) == []  # partitions are the order in which vectors lie
-    monkeypatch.setattr(_choice, "_BY_KERNELS", {})
+    monkeypatch.setattr(_choice, "_PARTITIONS", ())
     db = database(index="auto")
     db.compact()
     assert kinds(db) == [("hnsw", "none")]

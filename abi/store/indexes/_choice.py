@@ -15,8 +15,8 @@ __all__ = ["Choice", "Indexed", "choose", "missing"]
 _PAYS = 4_000_000
 _LEAST = 1000
 # NumPy builds partitions in a tenth of a graph's time and finds as fast by them; kernels whose
-# walk is one call find faster by a graph.
-_BY_KERNELS = {"numpy": "ivf", "native": "ivf"}  # whose walk is still NumPy's
+# walk is one call find faster by a graph, but of vectors alone.
+_PARTITIONS = ("numpy",)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def choose(settings: VectorConfig, rows: int, kernels: NumpyKernels) -> Choice:
         return Choice("flat", "none")
     index = settings.index
     if index == "auto":
-        best = "hnsw" if settings.metric == "hamming" else _BY_KERNELS.get(kernels.name, "hnsw")
+        slow = kernels.name in _PARTITIONS or settings.quantization != "none"
+        best = "ivf" if slow and settings.metric != "hamming" else "hnsw"
         index = best if rows * settings.width >= _PAYS else "flat"
     return Choice(index, settings.quantization)
 

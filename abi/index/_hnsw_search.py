@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from abi.index._among import best, exact, scoring
 from abi.index._cost import SearchStats
+from abi.index._int8 import Int8Codes
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
 from abi.kernels import Graph, NumpyKernels
@@ -61,6 +62,8 @@ class Searcher:
         budget: int | None,
     ) -> tuple[I64, F32, I64]:
         scorer = self.scorer
+        if isinstance(scorer, Int8Codes) and scorer.compared_in_place:
+            return self._by_int8(scorer, queries, (k, ef), allow, budget)
         if not isinstance(scorer, Vectors):
             score = scoring(scorer, queries)
             return self.kernels.hnsw_walk(self.graph, score, len(queries), k, ef, allow, budget)
@@ -69,3 +72,16 @@ class Searcher:
         return self.kernels.hnsw_search(
             self.graph, queries, data, scorer.metric, k, ef, norms, allow, budget
         )
+
+    def _by_int8(
+        self,
+        codes: Int8Codes,
+        queries: npt.NDArray[Any],
+        widths: tuple[int, int],
+        allow: Mask | None,
+        budget: int | None,
+    ) -> tuple[I64, F32, I64]:
+        prepared = codes.prepare(queries)
+        given = (self.graph, prepared[:, :-1], codes.codes, "ip", *widths, codes.factors)
+        rows, scores, compared = self.kernels.hnsw_search(*given, allow, budget, codes.constants)
+        return rows, scores + prepared[:, -1:], compared

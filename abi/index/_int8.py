@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from abi.index._blocks import spans, top_of_blocks
 from abi.index._centred import centred, constants_of, floats, mean_of
 from abi.index._protocol import Found, Mask
 from abi.index._vectors import Vectors
-from abi.kernels import NumpyKernels, select
+from abi.kernels import Look, NumpyKernels, select
 
 __all__ = ["Int8Codes"]
 
@@ -132,9 +133,28 @@ class Int8Codes:
 
     def top(self, prepared: F32, k: int, allow: Mask | None = None) -> Found:
         """The best k of all rows, or of those allowed, `(n,)` bool."""
-        return top_of_blocks(self, prepared, k, allow, self.codes.shape[1])
+        if not self.compared_in_place:
+            return top_of_blocks(self, prepared, k, allow, self.codes.shape[1])
+        given = (prepared[:, :-1], self.codes, "ip", k, self.factors, allow, self.constants)
+        rows, scores = self.kernels.scan(*given)
+        return rows, scores + prepared[:, -1:]
+
+    def look(self, prepared: F32, look: Look) -> tuple[I64, F32, I64] | None:
+        """Look into partitions, in one call where there is one."""
+        given = (look, prepared[:, :-1], self.codes, "ip", self.factors, self.constants)
+        found = self.kernels.probe(*given) if self.compared_in_place else None
+        return None if found is None else (found[0], found[1] + prepared[:, -1:], found[2])
+
+    @property
+    def compared_in_place(self) -> bool:
+        """Whether the kernels compare codes as they are."""
+        return "int8" in self.kernels.row_types
+
+    @cached_property
+    def factors(self) -> F32:
+        """What products of codes are multiplied by: `(n,)`."""
+        return self.scales * np.float32(2 if self.metric == "l2" else 1)
 
     def _scores(self, products: F32, added: F32, rows: slice | I64) -> F32:
-        twice = np.float32(2 if self.metric == "l2" else 1)
-        found: F32 = products * (twice * self.scales[rows]) + self.constants[rows] + added
+        found: F32 = products * self.factors[rows] + self.constants[rows] + added
         return found

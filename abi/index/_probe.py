@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi.index._int8 import Int8Codes
 from abi.index._pq import PQCodes
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
@@ -59,7 +60,7 @@ def probe(
         By place. More partitions are looked at while too few rows are allowed in them.
     """
     sizes = _sizes(space.offsets, allow)
-    if isinstance(space.scorer, Vectors | PQCodes):
+    if isinstance(space.scorer, Vectors | PQCodes | Int8Codes):
         look = Look(ranked, space.offsets, sizes, nprobe, k, space.order, allow)
         found = space.scorer.look(prepared, look)
         if found is not None:

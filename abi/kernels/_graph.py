@@ -38,6 +38,7 @@ class GraphKernels:
         inverse_norms: F32 | None = None,
         allow: Mask | None = None,
         budget: int | None = None,
+        constants: F32 | None = None,
     ) -> Found:
         """The nearest rows that a walk with a beam of `max(ef, k)` finds.
 
@@ -56,6 +57,8 @@ class GraphKernels:
             crosses a sample of them (the fallback of RACORN-1, arXiv 2607.00768).
         budget : int, optional
             A query's walk ends once it compared this many vectors.
+        constants : (n,) float32, optional
+            What is added to each row's score by product.
 
         Returns
         -------
@@ -66,7 +69,7 @@ class GraphKernels:
         compared : (Q,) int64
             How many vectors were compared with each query.
         """
-        score = Space(vectors, metric, inverse_norms).scoring(queries)
+        score = Space(vectors, metric, inverse_norms, constants).scoring(queries)
         return self.hnsw_walk(graph, score, len(queries), k, ef, allow, budget)
 
     def hnsw_walk(

@@ -29,11 +29,15 @@ _FLOATS = 1 << 15  # gathered at a time: 128 KiB, with as much of the queries in
 
 @dataclass(frozen=True)
 class Space:
-    """Vectors, their metric and, for "cosine", the inverse of their norms (None: all are 1)."""
+    """Vectors, their metric, and what scores by product are multiplied by and have added, a row.
+
+    The first is, for "cosine", the inverse of their norms (None: all are 1).
+    """
 
     vectors: Stored
     metric: str
     inverse_norms: F32 | None = None
+    constants: F32 | None = None
 
     def scoring(self, queries: Stored) -> Scoring:
         """What scores rows against these queries: `(Q, dim)` float32 or `(Q, bytes)` uint8."""
@@ -63,14 +67,16 @@ class Space:
             out = np.empty(len(rows), np.float32)
             for start in range(0, len(rows), step):
                 part = slice(start, start + step)
-                found = self.vectors.take(rows[part], axis=0)
+                found = np.asarray(self.vectors.take(rows[part], axis=0), np.float32)
                 asked = queries[0] if alone else queries.take(which[part], axis=0)
                 if self.metric == "l2":
                     asked = np.subtract(found, asked, out=found)
                 np.vecdot(found, asked, out=out[part])  # by row: the same alone and in a batch
             if self.metric == "l2":
                 return np.negative(out, out=out)
-            return out if self.inverse_norms is None else np.multiply(out, self.inverse_norms[rows])
+            if self.inverse_norms is not None:
+                out *= self.inverse_norms[rows]
+            return out if self.constants is None else np.add(out, self.constants[rows])
 
         return score
 

@@ -61,8 +61,9 @@ class PartitionKernels:
         vectors: Stored,
         metric: str,
         inverse_norms: F32 | None = None,
+        constants: F32 | None = None,
     ) -> Looked | None:
-        """By vectors; None where there is no one call for it."""
+        """By vectors; None where there is no one call for it. `constants` as for `scan`."""
         return None
 
     def pack_codes(self, codes: npt.NDArray[np.uint8], words: F32) -> Any | None:

@@ -35,7 +35,12 @@ _WORDS = 4  # of a code up to which they are counted one by one: NumPy is slow a
 
 
 class SearchKernels:
-    """Scores, the best rows, and codes; Q queries, n rows."""
+    """Scores, the best rows, and codes; Q queries, n rows.
+
+    `row_types` are those of rows that `scan`, `probe` and `hnsw_search` compare as they are.
+    """
+
+    row_types: tuple[str, ...] = ("float32",)
 
     def distances(
         self, queries: Stored, vectors: Stored, metric: str, inverse_norms: F32 | None = None
@@ -74,15 +79,18 @@ class SearchKernels:
         k: int,
         inverse_norms: F32 | None = None,
         allow: Mask | None = None,
+        constants: F32 | None = None,
     ) -> tuple[I64, F32]:
         """The exact k nearest rows of each query, of those allowed.
 
         Parameters
         ----------
         queries, vectors, metric, inverse_norms
-            As for `distances`.
+            As for `distances`; vectors of the other `row_types` too.
         k : int
         allow : (n,) bool, optional
+        constants : (n,) float32, optional
+            What is added to each row's score by product.
 
         Returns
         -------
@@ -99,7 +107,12 @@ class SearchKernels:
             if mask is not None and not mask.any():
                 continue
             norms = None if inverse_norms is None else inverse_norms[start:stop]
-            scores = _scores(asked, vectors[start:stop], metric, norms)
+            block = vectors[start:stop]
+            if metric != "hamming":
+                block = np.asarray(block, np.float32)
+            scores = _scores(asked, block, metric, norms)
+            if constants is not None:
+                scores += constants[start:stop]
             if mask is not None:
                 scores[:, ~mask] = -np.inf
             top.add(scores, start)

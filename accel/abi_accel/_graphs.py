@@ -50,12 +50,13 @@ class NativeGraphs(NativeScan):
         inverse_norms: F32 | None = None,
         allow: Mask | None = None,
         budget: int | None = None,
+        constants: F32 | None = None,
     ) -> Found:
         """As the reference; a walk's step expands one row, which compares fewer."""
-        space = space_of(vectors, metric, inverse_norms)
+        space = space_of(vectors, metric, inverse_norms, constants)
         if space is None:
             given = (graph, queries, vectors, metric, k, ef, inverse_norms, allow, budget)
-            return super().hnsw_search(*given)
+            return super().hnsw_search(*given, constants)
         asked = queries_of(queries, vectors, metric)
         rows = np.empty((len(asked), k), np.int64)
         scores, compared = np.empty(rows.shape, np.float32), np.empty(len(asked), np.int64)
@@ -102,7 +103,7 @@ class NativeGraphs(NativeScan):
     ) -> I64:
         """As the reference; by the matrix unit, of numbers of 8 bits, where that costs less."""
         space = space_of(vectors, metric, inverse_norms)
-        if space is None:
+        if space is None or space.type:
             given = (graph, points, layer, ef_construction, vectors, metric, inverse_norms)
             return super().hnsw_candidates(*given)
         check_rows("points", points, len(vectors))
@@ -130,7 +131,7 @@ class NativeGraphs(NativeScan):
     ) -> I32:
         """As the reference."""
         space = space_of(vectors, metric, inverse_norms)
-        if space is None:
+        if space is None or space.type:  # rows are queries here
             given = (points, candidates, limit, vectors, metric, inverse_norms)
             return super().hnsw_neighbours(*given)
         points = np.ascontiguousarray(points, np.int64)

@@ -47,11 +47,12 @@ class NativePartitions(NativeScan):
         vectors: Stored,
         metric: str,
         inverse_norms: F32 | None = None,
+        constants: F32 | None = None,
     ) -> Looked | None:
         """As the reference."""
-        space = space_of(vectors, metric, inverse_norms)
+        space = space_of(vectors, metric, inverse_norms, constants)
         if space is None:
-            return super().probe(look, queries, vectors, metric, inverse_norms)
+            return super().probe(look, queries, vectors, metric, inverse_norms, constants)
         asked = queries_of(queries, vectors, metric)
         given = Probe(space=ctypes.addressof(space), queries=address(asked))
         return self._probe(given, look, len(asked), space.n)

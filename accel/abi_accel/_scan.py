@@ -31,6 +31,7 @@ _TOGETHER = 1024  # queries of one call
 class NativeScan(NumpyKernels):
     """Vectors that are neither float32 nor bits are left to the reference."""
 
+    row_types = ("float32", "float16", "int8")
     _library: Library
     _own: threading.local
 
@@ -42,11 +43,12 @@ class NativeScan(NumpyKernels):
         k: int,
         inverse_norms: F32 | None = None,
         allow: Mask | None = None,
+        constants: F32 | None = None,
     ) -> tuple[I64, F32]:
         """As the reference; "l2" by differences always."""
-        space = space_of(vectors, metric, inverse_norms)
+        space = space_of(vectors, metric, inverse_norms, constants)
         if space is None:
-            return super().scan(queries, vectors, metric, k, inverse_norms, allow)
+            return super().scan(queries, vectors, metric, k, inverse_norms, allow, constants)
         asked = queries_of(queries, vectors, metric)
         rows, scores = np.empty((len(asked), k), np.int64), np.empty((len(asked), k), np.float32)
         scan = Scan(space=ctypes.addressof(space), k=k, m=k)
@@ -55,7 +57,7 @@ class NativeScan(NumpyKernels):
             check(allow.shape == (space.n,), "allow", allow.shape, (space.n,))
             scan.allow = address(allow)
         origin = None
-        if len(asked) >= MANY and space.n and metric != "hamming":
+        if len(asked) >= MANY and space.n and vectors.dtype == np.float32:
             scan.m = k + _MORE
             origin = origin_of(vectors) if metric == "l2" else None
             scan.origin = None if origin is None else address(origin)

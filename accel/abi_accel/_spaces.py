@@ -24,24 +24,39 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 Stored = npt.NDArray[Any]
 
+_TYPES = {"float32": 0, "float16": 1, "int8": 2}
+_INT8 = 2
 _MEASURES = {"ip": 0, "cosine": 0, "l2": 1, "hamming": 2}
 _MOST = (1 << 31) - 1  # rows, for their numbers are int32
 _FAR = 16  # times their squared spread that rows lie from zero to be worth moving
 
 
-def space_of(vectors: Stored, metric: str, inverse_norms: F32 | None) -> SpaceStruct | None:
+def space_of(
+    vectors: Stored,
+    metric: str,
+    inverse_norms: F32 | None,
+    constants: F32 | None = None,
+) -> SpaceStruct | None:
     """Vectors as the kernels read them, where they can."""
-    kind = np.uint8 if metric == "hamming" else np.float32
+    kind = _TYPES.get(vectors.dtype.name) if metric != "hamming" else 0
+    known = kind is not None if metric != "hamming" else vectors.dtype == np.uint8
     n = len(vectors)
-    if vectors.dtype != kind or vectors.ndim != 2 or n > _MOST:
+    if not known or vectors.ndim != 2 or n > _MOST or (kind == _INT8 and metric == "l2"):
         return None
     rows = in_line(vectors)
-    found = SpaceStruct(address(rows), 0, n, rows.shape[1], rows.strides[0], _MEASURES[metric])
-    found.held = rows
-    if inverse_norms is not None and metric == "cosine":
-        norms = np.ascontiguousarray(inverse_norms, np.float32)
-        check(norms.shape == (n,), "inverse_norms", norms.shape, (n,))
-        found.norms, found.held = address(norms), (rows, norms)
+    measure = _MEASURES[metric]
+    found = SpaceStruct(
+        rows=address(rows), n=n, dim=rows.shape[1], stride=rows.strides[0], measure=measure,
+        type=kind,
+    )  # fmt: skip
+    held = [rows]
+    for name, factors in (("norms", inverse_norms), ("constants", constants)):
+        if factors is not None and measure == 0:
+            each = np.ascontiguousarray(factors, np.float32)
+            check(each.shape == (n,), name, each.shape, (n,))
+            setattr(found, name, address(each))
+            held.append(each)
+    found.held = held
     return found
 
 
@@ -62,9 +77,10 @@ def origin_of(vectors: Stored) -> F32 | None:
 
 def queries_of(queries: Stored, vectors: Stored, metric: str) -> Stored:
     """Queries of the kind of the vectors; of norm 1 under "cosine"."""
-    found = np.ascontiguousarray(queries, vectors.dtype)
+    kind = np.uint8 if metric == "hamming" else np.float32
+    found = np.ascontiguousarray(queries, kind)
     check(found.shape[1:] == vectors.shape[1:], "queries", found.shape, vectors.shape)
-    return unit(found) if metric == "cosine" else found
+    return unit(found.astype(np.float32, copy=False)) if metric == "cosine" else found
 
 
 def graph_of(graph: Graph) -> GraphStruct:

@@ -17,10 +17,12 @@ class SpaceStruct(ctypes.Structure):
     _fields_ = (
         ("rows", _P),
         ("norms", _P),
+        ("constants", _P),
         ("n", _N),
         ("dim", _N),
         ("stride", _N),
         ("measure", ctypes.c_int32),
+        ("type", ctypes.c_int32),
     )
 
 

@@ -24,6 +24,8 @@ def _kernels(request: pytest.FixtureRequest, built_native: Path) -> Iterator[Non
         patch.setenv("ABI_NATIVE_LIBRARY", str(built_native))
         _library.load.cache_clear()
         _select._instance.cache_clear()
+        for each in vars(request.module).values():  # what was made with other kernels
+            getattr(each, "cache_clear", lambda: None)()
         yield
     _library.load.cache_clear()
     _select._instance.cache_clear()

@@ -5,13 +5,18 @@
 #include "abi.h"
 
 enum measure { BY_PRODUCT, BY_DISTANCE, BY_BITS };
+enum row_type { ROW_F32, ROW_F16, ROW_I8 };
 
-/* Rows that are compared: float32, or bytes of bits. */
+/* Rows that are compared, with queries of float32; or bytes of bits with the same.
+ *
+ * A score by product is multiplied by the row's factor, one over its length for one, and its
+ * constant is added.
+ */
 struct space {
     const uint8_t *rows;
-    const float *norms;    /* one over each row's length, or none */
+    const float *norms, *constants; /* factors and constants of rows, or none */
     size_t n, dim, stride; /* numbers or bytes of a row; bytes from one row to the next */
-    int32_t measure;
+    int32_t measure, type;
 };
 
 /* An HNSW graph; see abi.kernels.Graph. */

@@ -24,15 +24,32 @@ INLINE void sums(const f32x16 *v, const int R, float *out) {
     __builtin_memcpy(out, &a, R * sizeof(float));
 }
 
+INLINE size_t size_of(int type) { return type == ROW_F32 ? 4 : type == ROW_F16 ? 2 : 1; }
+
+/* Up to 16 numbers of a row from c on, the others zero. */
+INLINE f32x16 load_row(int type, const uint8_t *row, size_t c, size_t n) {
+    const uint8_t *p = row + c * size_of(type);
+    if (type == ROW_F32) return load_some((const float *)p, n);
+    uint8_t part[32] = {0};
+    if (n < 16) {
+        __builtin_memcpy(part, p, n * size_of(type));
+        p = part;
+    }
+    if (type == ROW_F16) return load_f16(p);
+    i8x16 v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, f32x16);
+}
+
 /* What R rows have with a query: products, or squared distances. */
-INLINE void meet_floats(int measure, const float *q, const uint8_t *const *rows, size_t dim,
-                        const int R, float *out) {
+INLINE void meet_numbers(int measure, int type, const float *q, const uint8_t *const *rows,
+                         size_t dim, const int R, float *out) {
     f32x16 acc[TOGETHER] = {0};
     size_t c = 0;
     for (; c + 16 <= dim; c += 16) {
         f32x16 a = load_f32(q + c);
         UNROLL for (int r = 0; r < R; r++) {
-            f32x16 b = load_f32((const float *)rows[r] + c);
+            f32x16 b = load_row(type, rows[r], c, 16);
             if (measure == BY_DISTANCE) b -= a, acc[r] = fma16(b, b, acc[r]);
             else acc[r] = fma16(a, b, acc[r]);
         }
@@ -40,7 +57,7 @@ INLINE void meet_floats(int measure, const float *q, const uint8_t *const *rows,
     if (c < dim) {
         f32x16 a = load_some(q + c, dim - c);
         UNROLL for (int r = 0; r < R; r++) {
-            f32x16 b = load_some((const float *)rows[r] + c, dim - c);
+            f32x16 b = load_row(type, rows[r], c, dim - c);
             if (measure == BY_DISTANCE) b -= a, acc[r] = fma16(b, b, acc[r]);
             else acc[r] = fma16(a, b, acc[r]);
         }
@@ -65,43 +82,48 @@ INLINE const uint8_t *row_of(const struct space *s, size_t row) { return s->rows
 
 INLINE void expect(const struct space *s, size_t row) {
     const uint8_t *p = row_of(s, row);
-    const size_t n_bytes = s->measure == BY_BITS ? s->dim : 4 * s->dim;
+    const size_t n_bytes = s->measure == BY_BITS ? s->dim : size_of(s->type) * s->dim;
     for (size_t i = 0; i < n_bytes && i < AHEAD_BYTES; i += LINE) __builtin_prefetch(p + i, 0, 3);
 }
 
-INLINE void score_some(int measure, const struct space *s, const uint8_t *q, const int32_t *rows,
-                       const int R, float *out) {
+INLINE void score_some(int measure, int type, const struct space *s, const uint8_t *q,
+                       const int32_t *rows, const int R, float *out) {
     const uint8_t *p[TOGETHER];
     UNROLL for (int r = 0; r < R; r++) p[r] = row_of(s, (size_t)rows[r]);
     if (measure == BY_BITS) {
         UNROLL for (int r = 0; r < R; r++) out[r] = -meet_bits(q, p[r], s->dim);
         return;
     }
-    meet_floats(measure, (const float *)q, p, s->dim, R, out);
+    meet_numbers(measure, type, (const float *)q, p, s->dim, R, out);
     UNROLL for (int r = 0; r < R; r++) {
         if (measure == BY_DISTANCE) out[r] = -out[r];
         else if (s->norms) out[r] *= s->norms[rows[r]];
+        if (type != ROW_F32 && s->constants) out[r] += s->constants[rows[r]];
     }
 }
 
-INLINE void score_all(int measure, const struct space *s, const uint8_t *q, const int32_t *rows,
-                      size_t n, float *out) {
+INLINE void score_all(int measure, int type, const struct space *s, const uint8_t *q,
+                      const int32_t *rows, size_t n, float *out) {
     size_t i = 0;
     for (size_t j = 0; j < n && j < TOGETHER; j++) expect(s, (size_t)rows[j]);
     for (; i + TOGETHER <= n; i += TOGETHER) {
         for (size_t j = i + TOGETHER; j < n && j < i + 2 * TOGETHER; j++)
             expect(s, (size_t)rows[j]);
-        score_some(measure, s, q, rows + i, TOGETHER, out + i);
+        score_some(measure, type, s, q, rows + i, TOGETHER, out + i);
     }
-    for (; i < n; i++) score_some(measure, s, q, rows + i, 1, out + i);
+    for (; i < n; i++) score_some(measure, type, s, q, rows + i, 1, out + i);
 }
 
 /* Scores of n rows, which may lie anywhere. */
 static void score_rows(const struct space *s, const void *q, const int32_t *rows, size_t n,
                        float *out) {
-    if (s->measure == BY_DISTANCE) score_all(BY_DISTANCE, s, q, rows, n, out);
-    else if (s->measure == BY_PRODUCT) score_all(BY_PRODUCT, s, q, rows, n, out);
-    else score_all(BY_BITS, s, q, rows, n, out);
+    const int far = s->measure == BY_DISTANCE;
+    if (s->measure == BY_BITS) score_all(BY_BITS, ROW_I8, s, q, rows, n, out);
+    else if (s->type == ROW_I8) score_all(BY_PRODUCT, ROW_I8, s, q, rows, n, out);
+    else if (s->type == ROW_F16 && far) score_all(BY_DISTANCE, ROW_F16, s, q, rows, n, out);
+    else if (s->type == ROW_F16) score_all(BY_PRODUCT, ROW_F16, s, q, rows, n, out);
+    else if (far) score_all(BY_DISTANCE, ROW_F32, s, q, rows, n, out);
+    else score_all(BY_PRODUCT, ROW_F32, s, q, rows, n, out);
 }
 
 #endif

@@ -8,7 +8,8 @@
 /* Whether scores are bounds at first. */
 static int by_bounds(const struct scan *p) {
 #if defined(__AMX_BF16__)
-    return (p->m > p->k || p->rough) && p->n_queries >= FEWEST_BY_AMX && p->space->measure != BY_BITS;
+    return (p->m > p->k || p->rough) && p->n_queries >= FEWEST_BY_AMX && p->space->measure != BY_BITS &&
+           p->space->type == ROW_F32;
 #else
     (void)p;
     return 0;

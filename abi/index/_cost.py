@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from abi.index._int8 import Int8Codes
 from abi.index._protocol import Scorer
 from abi.index._vectors import Vectors
 from abi.kernels import NumpyKernels, SearchCosts
@@ -60,5 +61,8 @@ def width_of(scorer: Scorer) -> int:
 
 
 def costs_of(scorer: Scorer, kernels: NumpyKernels) -> SearchCosts:
-    """What these kernels take; codes are compared by NumPy whatever they are."""
-    return kernels.costs if isinstance(scorer, Vectors) else NumpyKernels.costs
+    """What these kernels take; codes that they cannot compare take what NumPy does."""
+    in_place = isinstance(scorer, Vectors) or (
+        isinstance(scorer, Int8Codes) and scorer.compared_in_place
+    )
+    return kernels.costs if in_place else NumpyKernels.costs

@@ -15,8 +15,9 @@ __all__ = ["Choice", "Indexed", "choose", "missing"]
 _PAYS = 4_000_000
 _LEAST = 1000
 # NumPy builds partitions in a tenth of a graph's time and finds as fast by them; kernels whose
-# walk is one call find faster by a graph, but of vectors alone.
+# walk is one call find faster by a graph, but not of these codes.
 _PARTITIONS = ("numpy",)
+_NO_WALK = ("binary", "pq")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def choose(settings: VectorConfig, rows: int, kernels: NumpyKernels) -> Choice:
         return Choice("flat", "none")
     index = settings.index
     if index == "auto":
-        slow = kernels.name in _PARTITIONS or settings.quantization != "none"
+        slow = kernels.name in _PARTITIONS or settings.quantization in _NO_WALK
         best = "ivf" if slow and settings.metric != "hamming" else "hnsw"
         index = best if rows * settings.width >= _PAYS else "flat"
     return Choice(index, settings.quantization)

@@ -193,7 +193,8 @@ class NativeGraphs(NativeScan):
     def _marks(self, n_rows: int) -> npt.NDArray[np.uint8]:
         """Marks of the rows that a walk met, for each thread; kept, and never cleared here."""
         have: npt.NDArray[np.uint8] | None = getattr(self._own, "marks", None)
-        if have is None or have.shape[1] <= n_rows:
+        n_threads = self._library.n_threads
+        if have is None or have.shape[1] <= n_rows or len(have) < n_threads:
             width = -(-(n_rows + n_rows // 4 + 1) // _LINE) * _LINE
-            have = self._own.marks = np.zeros((self._library.n_threads, width), np.uint8)
+            have = self._own.marks = np.zeros((n_threads, width), np.uint8)
         return have

@@ -32,9 +32,10 @@ struct list {
 INLINE struct list list_of(const struct graph *g, size_t row, size_t layer) {
     struct list found = {g->links + row * g->width, g->width};
     if (layer) {
-        size_t at = (size_t)g->upper_start[row] + layer - 1;
-        found.n = at < g->n_upper ? g->width / 2 : 0;
-        found.rows = g->upper + at * (g->width / 2);
+        const size_t at = (size_t)g->upper_start[row] + layer - 1;
+        const int there = at < g->n_upper;
+        found.n = there ? g->width / 2 : 0;
+        found.rows = g->upper + (there ? at : 0) * (g->width / 2);
     }
     return found;
 }

@@ -12,6 +12,7 @@ from abi.kernels import ABSENT, Graph
 from abi_accel._scan import MANY, NativeScan
 from abi_accel._spaces import (
     check,
+    check_count,
     check_rows,
     graph_of,
     in_line,
@@ -56,6 +57,7 @@ class NativeGraphs(NativeScan):
         if space is None:
             given = (graph, queries, vectors, metric, k, ef, inverse_norms, allow, budget)
             return super().hnsw_search(*given)
+        check_count("ef", max(ef, k))
         asked = queries_of(queries, vectors, metric)
         rows = np.empty((len(asked), k), np.int64)
         scores, compared = np.empty(rows.shape, np.float32), np.empty(len(asked), np.int64)
@@ -105,6 +107,7 @@ class NativeGraphs(NativeScan):
         if space is None:
             given = (graph, points, layer, ef_construction, vectors, metric, inverse_norms)
             return super().hnsw_candidates(*given)
+        check_count("ef_construction", ef_construction)
         check_rows("points", points, len(vectors))
         asked = queries_of(vectors[points], vectors, metric)
         rows = np.empty((len(points), ef_construction), np.int64)

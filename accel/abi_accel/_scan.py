@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from abi.kernels import NumpyKernels
 from abi_accel._library import Library
-from abi_accel._spaces import check, origin_of, queries_of, space_of
+from abi_accel._spaces import check, check_count, origin_of, queries_of, space_of
 from abi_accel._structs import Scan
 from abi_accel._weights import address, aligned
 
@@ -46,6 +46,7 @@ class NativeScan(NumpyKernels):
         space = space_of(vectors, metric, inverse_norms)
         if space is None:
             return super().scan(queries, vectors, metric, k, inverse_norms, allow)
+        check_count("k", k)
         asked = queries_of(queries, vectors, metric)
         rows, scores = np.empty((len(asked), k), np.int64), np.empty((len(asked), k), np.float32)
         scan = Scan(space=ctypes.addressof(space), k=k, m=k)

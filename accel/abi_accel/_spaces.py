@@ -17,7 +17,8 @@ from abi_accel._structs import GraphStruct, SpaceStruct
 from abi_accel._weights import address
 
 __all__ = [
-    "check", "check_rows", "graph_of", "in_line", "origin_of", "pointers", "queries_of", "space_of",
+    "check", "check_count", "check_rows", "graph_of", "in_line", "origin_of", "pointers",
+    "queries_of", "space_of",
 ]  # fmt: skip
 
 F32 = npt.NDArray[np.float32]
@@ -93,6 +94,12 @@ def check_rows(name: str, rows: I64, n: int) -> None:
     """Numbers of rows, of n."""
     if rows.size and not 0 <= rows.min() <= rows.max() < n:
         raise InputError(f"{name}: {rows.min()} to {rows.max()}, expected 0 to {n - 1}")
+
+
+def check_count(name: str, n: int) -> None:
+    """How many are to be kept: the kernels have no place for none."""
+    if n < 1:
+        raise InputError(f"{name} is {n}, expected 1 or more")
 
 
 def check(fits: bool, name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:

@@ -171,12 +171,13 @@ class NativeGraphs(NativeScan):
         """Into `rows` the nearest before each point, by one product with all of them."""
         space.n = int(points[-1])
         levels = graph.levels[: space.n]
+        check(len(levels) == space.n, "levels", levels.shape, (space.n,))
         allow = None if levels.max(initial=0) < ABSENT else np.ascontiguousarray(levels < ABSENT)
         below = np.ascontiguousarray(points, np.int64)
         origin = origin_of(vectors[: max(1, space.n)]) if space.measure == 1 else None
         scan = Scan(
             space=ctypes.addressof(space), queries=address(asked), n_queries=len(asked),
-            k=rows.shape[1], m=rows.shape[1], rows=address(rows), rough=1,
+            k=rows.shape[1], m=min(rows.shape[1], space.n), rows=address(rows), rough=1,
             **pointers(allow=allow, below=below, origin=origin),
         )  # fmt: skip
         self._scan(scan)

@@ -25,6 +25,7 @@ Stored = npt.NDArray[Any]
 MANY = 16  # queries from which on the matrix unit is the faster way
 _MORE = 16  # than k rows that are kept there and scored again
 _TOGETHER = 1024  # queries of one call
+_KEPT = 1 << 26  # bytes that threads keep what they found in; of few queries it may be more
 
 
 class NativeScan(NumpyKernels):
@@ -49,18 +50,20 @@ class NativeScan(NumpyKernels):
         check_count("k", k)
         asked = queries_of(queries, vectors, metric)
         rows, scores = np.empty((len(asked), k), np.int64), np.empty((len(asked), k), np.float32)
-        scan = Scan(space=ctypes.addressof(space), k=k, m=k)
+        scan = Scan(space=ctypes.addressof(space), k=k, m=max(1, min(k, space.n)))
         if allow is not None:
             allow = np.ascontiguousarray(allow, np.bool_)
             check(allow.shape == (space.n,), "allow", allow.shape, (space.n,))
             scan.allow = address(allow)
         origin = None
         if len(asked) >= MANY and space.n and metric != "hamming":
-            scan.m = k + _MORE
+            scan.m = min(k + _MORE, space.n)
             origin = origin_of(vectors) if metric == "l2" else None
             scan.origin = None if origin is None else address(origin)
-        for start in range(0, len(asked), _TOGETHER):
-            some = slice(start, start + _TOGETHER)
+        fitting = _KEPT // (16 * scan.m * self._library.n_threads) // MANY * MANY
+        together = max(MANY, min(_TOGETHER, fitting))
+        for start in range(0, len(asked), together):
+            some = slice(start, start + together)
             scan.queries, scan.n_queries = address(asked[some]), len(asked[some])
             scan.rows, scan.scores = address(rows[some]), address(scores[some])
             self._scan(scan)

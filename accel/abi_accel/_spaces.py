@@ -49,7 +49,7 @@ def space_of(vectors: Stored, metric: str, inverse_norms: F32 | None) -> SpaceSt
 def in_line(vectors: Stored) -> Stored:
     """Vectors whose numbers follow each other; as they are, if they do."""
     fit = vectors.strides[1] == vectors.itemsize and vectors.strides[0] >= 0
-    return vectors if fit else np.ascontiguousarray(vectors)
+    return vectors if fit and vectors.flags.aligned else np.array(vectors, order="C")
 
 
 def origin_of(vectors: Stored) -> F32 | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from abi_accel._spaces import in_line
 
 from abi.errors import InputError
 from abi.kernels import Look, select
@@ -81,6 +82,17 @@ def test_a_walk_after_one_of_fewer_threads(native_library: Path) -> None:
         graph = graph_of(case, rows, 8, 30)
         case.kernels().hnsw_search(graph, queries, rows, "l2", 5, 30)
         assert len(select("native")._own.marks) >= threads  # type: ignore[attr-defined]
+
+
+def test_rows_at_an_odd_address(native_library: Path) -> None:
+    case = Case("l2", 50, 17, 3, "normal", None, 0, 1, 0)
+    queries, rows, _ = case.data()
+    odd = np.empty(rows.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(rows.shape)
+    odd[...] = rows
+    found = in_line(odd)
+    assert found.flags.aligned and in_line(rows) is rows
+    want, got = (case.kernels().scan(queries, x, "l2", 5)[0] for x in (rows, odd))
+    np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, 3e38])

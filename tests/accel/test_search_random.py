@@ -85,7 +85,8 @@ def inverse(rows: Stored, metric: str) -> npt.NDArray[np.float32] | None:
     if metric != "cosine":
         return None
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
-    return np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
+    found = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return np.asarray(found, np.float32)
 
 
 def scores_of(case: Case, queries: Stored, rows: Stored) -> tuple[F64, F64]:
@@ -227,8 +228,8 @@ def graph_of(case: Case, rows: Stored, m: int, ef: int) -> Graph:
     tall = np.minimum(-np.log(1 - rng.random(case.n)) / np.log(m), 9).astype(np.int32)
     start = np.where(tall > 0, np.cumsum(tall) - tall, -1).astype(np.int32)
     levels = np.where(rng.random(case.n) < 0.1, ABSENT, tall).astype(np.uint8)
-    shapes = (case.n, 2 * m), (int(tall.sum()), m)
-    graph = Graph(levels, *(np.full(shape, -1, np.int32) for shape in shapes), start, -1)
+    links, upper = np.full((case.n, 2 * m), -1, np.int32), np.full((tall.sum(), m), -1, np.int32)
+    graph = Graph(levels, links, upper, start, -1)
     norms = inverse(rows, case.metric)
     return case.kernels().hnsw_insert(graph, rows, case.metric, 0, case.n, ef, norms)
 

@@ -12,6 +12,7 @@ from abi.kernels import ABSENT, Graph
 from abi_accel._scan import MANY, NativeScan
 from abi_accel._spaces import (
     check,
+    check_count,
     check_rows,
     graph_of,
     in_line,
@@ -57,6 +58,7 @@ class NativeGraphs(NativeScan):
         if space is None:
             given = (graph, queries, vectors, metric, k, ef, inverse_norms, allow, budget)
             return super().hnsw_search(*given, constants)
+        check_count("ef", max(ef, k))
         asked = queries_of(queries, vectors, metric)
         rows = np.empty((len(asked), k), np.int64)
         scores, compared = np.empty(rows.shape, np.float32), np.empty(len(asked), np.int64)
@@ -106,6 +108,7 @@ class NativeGraphs(NativeScan):
         if space is None or space.type:
             given = (graph, points, layer, ef_construction, vectors, metric, inverse_norms)
             return super().hnsw_candidates(*given)
+        check_count("ef_construction", ef_construction)
         check_rows("points", points, len(vectors))
         asked = queries_of(vectors[points], vectors, metric)
         rows = np.empty((len(points), ef_construction), np.int64)
@@ -170,12 +173,13 @@ class NativeGraphs(NativeScan):
         """Into `rows` the nearest before each point, by one product with all of them."""
         space.n = int(points[-1])
         levels = graph.levels[: space.n]
+        check(len(levels) == space.n, "levels", levels.shape, (space.n,))
         allow = None if levels.max(initial=0) < ABSENT else np.ascontiguousarray(levels < ABSENT)
         below = np.ascontiguousarray(points, np.int64)
         origin = origin_of(vectors[: max(1, space.n)]) if space.measure == 1 else None
         scan = Scan(
             space=ctypes.addressof(space), queries=address(asked), n_queries=len(asked),
-            k=rows.shape[1], m=rows.shape[1], rows=address(rows), rough=1,
+            k=rows.shape[1], m=min(rows.shape[1], space.n), rows=address(rows), rough=1,
             **pointers(allow=allow, below=below, origin=origin),
         )  # fmt: skip
         self._scan(scan)
@@ -195,7 +199,8 @@ class NativeGraphs(NativeScan):
     def _marks(self, n_rows: int) -> npt.NDArray[np.uint8]:
         """Marks of the rows that a walk met, for each thread; kept, and never cleared here."""
         have: npt.NDArray[np.uint8] | None = getattr(self._own, "marks", None)
-        if have is None or have.shape[1] <= n_rows:
+        n_threads = self._library.n_threads
+        if have is None or have.shape[1] <= n_rows or len(have) < n_threads:
             width = -(-(n_rows + n_rows // 4 + 1) // _LINE) * _LINE
-            have = self._own.marks = np.zeros((self._library.n_threads, width), np.uint8)
+            have = self._own.marks = np.zeros((n_threads, width), np.uint8)
         return have

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from abi.kernels import Look
 from abi_accel._scan import NativeScan
-from abi_accel._spaces import check, check_rows, pointers, queries_of, space_of
+from abi_accel._spaces import check, check_count, check_rows, pointers, queries_of, space_of
 from abi_accel._structs import Codes, Pairs, Probe, Rescore
 from abi_accel._weights import address, aligned
 
@@ -141,6 +141,7 @@ class NativePartitions(NativeScan):
         return out, scores
 
     def _probe(self, given: Probe, look: Look, n_queries: int, n: int) -> Looked:
+        check_count("k", look.k)
         parts = len(look.sizes)
         ranked = np.ascontiguousarray(look.ranked, np.float32)
         offsets = np.ascontiguousarray(look.offsets, np.int64)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from abi.kernels import NumpyKernels
 from abi_accel._library import Library
-from abi_accel._spaces import check, origin_of, queries_of, space_of
+from abi_accel._spaces import check, check_count, origin_of, queries_of, space_of
 from abi_accel._structs import Scan, SpaceStruct
 from abi_accel._weights import address, aligned
 
@@ -26,6 +26,7 @@ MANY = 16  # queries from which on the matrix unit is the faster way
 _MORE = 16  # than k rows that are kept there and scored again
 _ALONE = 1 << 18  # numbers that one thread compares while another wakes
 _TOGETHER = 1024  # queries of one call
+_KEPT = 1 << 26  # bytes that threads keep what they found in; of few queries it may be more
 
 
 class NativeScan(NumpyKernels):
@@ -49,20 +50,23 @@ class NativeScan(NumpyKernels):
         space = space_of(vectors, metric, inverse_norms, constants)
         if space is None:
             return super().scan(queries, vectors, metric, k, inverse_norms, allow, constants)
+        check_count("k", k)
         asked = queries_of(queries, vectors, metric)
         rows, scores = np.empty((len(asked), k), np.int64), np.empty((len(asked), k), np.float32)
-        scan = Scan(space=ctypes.addressof(space), k=k, m=k)
+        scan = Scan(space=ctypes.addressof(space), k=k, m=max(1, min(k, space.n)))
         if allow is not None:
             allow = np.ascontiguousarray(allow, np.bool_)
             check(allow.shape == (space.n,), "allow", allow.shape, (space.n,))
             scan.allow = address(allow)
         origin = None
         if len(asked) >= MANY and space.n and vectors.dtype == np.float32:
-            scan.m = k + _MORE
+            scan.m = min(k + _MORE, space.n)
             origin = origin_of(vectors) if metric == "l2" else None
             scan.origin = None if origin is None else address(origin)
-        for start in range(0, len(asked), _TOGETHER):
-            some = slice(start, start + _TOGETHER)
+        fitting = _KEPT // (16 * scan.m * self._library.n_threads) // MANY * MANY
+        together = max(MANY, min(_TOGETHER, fitting))
+        for start in range(0, len(asked), together):
+            some = slice(start, start + together)
             scan.queries, scan.n_queries = address(asked[some]), len(asked[some])
             scan.rows, scan.scores = address(rows[some]), address(scores[some])
             self._scan(scan)

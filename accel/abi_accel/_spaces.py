@@ -17,7 +17,8 @@ from abi_accel._structs import GraphStruct, SpaceStruct
 from abi_accel._weights import address
 
 __all__ = [
-    "check", "check_rows", "graph_of", "in_line", "origin_of", "pointers", "queries_of", "space_of",
+    "check", "check_count", "check_rows", "graph_of", "in_line", "origin_of", "pointers",
+    "queries_of", "space_of",
 ]  # fmt: skip
 
 F32 = npt.NDArray[np.float32]
@@ -63,7 +64,7 @@ def space_of(
 def in_line(vectors: Stored) -> Stored:
     """Vectors whose numbers follow each other; as they are, if they do."""
     fit = vectors.strides[1] == vectors.itemsize and vectors.strides[0] >= 0
-    return vectors if fit else np.ascontiguousarray(vectors)
+    return vectors if fit and vectors.flags.aligned else np.array(vectors, order="C")
 
 
 def origin_of(vectors: Stored) -> F32 | None:
@@ -109,6 +110,12 @@ def check_rows(name: str, rows: I64, n: int) -> None:
     """Numbers of rows, of n."""
     if rows.size and not 0 <= rows.min() <= rows.max() < n:
         raise InputError(f"{name}: {rows.min()} to {rows.max()}, expected 0 to {n - 1}")
+
+
+def check_count(name: str, n: int) -> None:
+    """How many are to be kept: the kernels have no place for none."""
+    if n < 1:
+        raise InputError(f"{name} is {n}, expected 1 or more")
 
 
 def check(fits: bool, name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> None:

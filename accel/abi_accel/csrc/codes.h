@@ -39,7 +39,8 @@ static struct measure_codes lay_tables(const struct codes *c, const float *looku
         widest = range > widest ? range : widest;
     }
     float scale = widest > 0 ? 255 / widest : 0;
-    if (whole * scale > 65535) scale = 65535 / whole;
+    const float most = 65535 - 0.5f * (float)c->m; /* each step may be rounded up by a half */
+    if (whole * scale > most) scale = most / whole;
     for (size_t i = 0; i < tables_size(c->m); i++) out[i] = 0;
     for (size_t j = 0; j < c->m; j++) {
         const f32x16 v = load_f32(lookups + 16 * j);

@@ -14,6 +14,7 @@
 
 #define FEWEST_BY_AMX 16 /* queries */
 #define ROWS_BY_AMX (16 * AMX_GROUPS)
+#define LONGER 0x1p-50f /* added to lengths for what the unit takes as zero: below 2^-126 */
 
 /* What a query's bounds need beside products: its length times the slack, and what is added. */
 struct bound {
@@ -55,7 +56,7 @@ static void divide_queries(struct thread *t, const struct scan *p, uint8_t *out,
         const size_t q = i < p->n_queries ? i : p->n_queries - 1;
         const float square = divide_about(p, (const float *)p->queries + q * p->space->dim, line);
         const float slack = p->rough ? 0 : slack_of(p->space->dim);
-        bounds[i].slack = slack * __builtin_sqrtf(square) * 1.001f;
+        bounds[i].slack = slack * (__builtin_sqrtf(square) * 1.001f + LONGER);
         bounds[i].added = p->space->measure == BY_DISTANCE ? -square * (1 - slack) : 0;
     }
 }
@@ -70,7 +71,7 @@ static void divide_chunk(const struct scan *p, size_t first, uint8_t *own, struc
             squares[i] = divide_about(p, (const float *)row_of(s, row), own + 64 * i);
             lanes[g].times[i] = s->measure == BY_DISTANCE ? 2 : s->norms ? s->norms[row] : 1;
         }
-        f32x16 length = __builtin_elementwise_sqrt(squares) * 1.001f;
+        f32x16 length = __builtin_elementwise_sqrt(squares) * 1.001f + splat(LONGER);
         lanes[g].length = length * lanes[g].times;
         lanes[g].added = splat(0);
         if (s->measure == BY_DISTANCE) lanes[g].added = squares * (p->rough ? -1 : slack_of(s->dim) - 1);

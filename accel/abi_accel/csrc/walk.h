@@ -10,6 +10,7 @@
 #include "space.h"
 
 #define BRIDGES 32 /* rows outside a filter that a walk keeps to cross them */
+#define CROSSED 8  /* most of them that a step adds: the reference's add 32, of 4 to 16 rows */
 #define SEEDS 64   /* most rows that a filtered walk starts from */
 #define ABSENT 255
 
@@ -32,9 +33,10 @@ struct list {
 INLINE struct list list_of(const struct graph *g, size_t row, size_t layer) {
     struct list found = {g->links + row * g->width, g->width};
     if (layer) {
-        size_t at = (size_t)g->upper_start[row] + layer - 1;
-        found.n = at < g->n_upper ? g->width / 2 : 0;
-        found.rows = g->upper + at * (g->width / 2);
+        const size_t at = (size_t)g->upper_start[row] + layer - 1;
+        const int there = at < g->n_upper;
+        found.n = there ? g->width / 2 : 0;
+        found.rows = g->upper + (there ? at : 0) * (g->width / 2);
     }
     return found;
 }
@@ -95,10 +97,10 @@ static void keep_bridges(struct walker *w, const int32_t *between, size_t n) {
     const struct walk *p = w->p;
     size_t there = 0, taken = 0, seen = 0;
     for (int counting = 1; counting >= 0; counting--) {
-        const size_t stride = (there + BRIDGES - 1) / BRIDGES;
-        for (size_t i = 0; i < n && taken < BRIDGES; i++) {
+        const size_t stride = (there + CROSSED - 1) / CROSSED;
+        for (size_t i = 0; i < n && taken < CROSSED; i++) {
             struct list list = list_of(p->graph, (size_t)between[i], 0);
-            for (size_t j = 0; j < list.n && taken < BRIDGES; j++) {
+            for (size_t j = 0; j < list.n && taken < CROSSED; j++) {
                 const int32_t row = list.rows[j];
                 if ((uint32_t)row >= p->graph->n || allowed(p, row)) continue;
                 if (w->marks[row] == w->mark) continue;

@@ -26,7 +26,7 @@ struct lanes {
     f32x16 times, added, length;
 };
 
-INLINE float slack_of(size_t dim) { return 0x1p-16f + (float)(2 * dim + 64) * 0x1p-24f; }
+INLINE float slack_of(size_t dim) { return 0x1p-16f + (float)(3 * dim + 64) * 0x1p-24f; }
 
 /* 16 numbers from c on, less the origin; their squares are added to `squares`. */
 INLINE f32x16 about(const struct scan *p, const float *x, size_t c, f32x16 *squares) {

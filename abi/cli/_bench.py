@@ -10,6 +10,7 @@ import statistics
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from abi.cli._bench_profile import print_profile, profile_of
 from abi.cli._common import Bar, add_json, add_model, load_model, model_name, print_json
 from abi.errors import InputError
 
@@ -25,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--decode", metavar="N,...", help="tokens to generate (64 or the context)")
     parser.add_argument(
         "-r", "--repeats", type=int, default=3, metavar="N", help="take the median of N (3)"
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="time and bytes of each kernel, of one prefill and decode",
     )
     add_json(parser)
 
@@ -61,6 +67,8 @@ def run(args: argparse.Namespace) -> None:
             model, prefills, decodes, args.repeats, bar
         )
     report["peak_memory_bytes"] = peak_memory()
+    if args.profile:
+        report["profile"] = profile_of(model, max(prefills), max(decodes))
     if args.json:
         print_json(report)
     else:
@@ -129,3 +137,5 @@ def _print(report: dict[str, Any]) -> None:
             print(f"{phase:8} {n:6} tokens {rate:12.1f} tok/s")
     if report["peak_memory_bytes"] is not None:
         print(f"memory   {report['peak_memory_bytes'] / 2**20:.1f} MiB at its peak")
+    if "profile" in report:
+        print_profile(report["profile"])

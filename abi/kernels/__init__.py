@@ -11,6 +11,7 @@ from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._kv import KV_TYPES, rotation
 from abi.kernels._numpy import NumpyKernels, check_product
 from abi.kernels._partitions import Look
+from abi.kernels._profile import Profile, Spent, cached_bytes, read_bandwidth, watched
 from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
 from abi.kernels._top import Top
 from abi.kernels._types import (
@@ -38,18 +39,23 @@ __all__ = [
     "Layer",
     "Look",
     "NumpyKernels",
+    "Profile",
     "Scoring",
     "SearchCosts",
     "Space",
     "Span",
     "Spec",
+    "Spent",
     "Step",
     "Top",
     "Weight",
+    "cached_bytes",
     "candidates",
     "check_product",
+    "read_bandwidth",
     "rotation",
     "select",
     "unit",
     "use",
+    "watched",
 ]

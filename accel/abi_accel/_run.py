@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.errors import InputError
-from abi.kernels import KVLayer, Span, Step
+from abi.kernels import KVLayer, Profile, Span, Step
 from abi_accel._exports import BUFFERS, TABLES, Heads, Layers, Program, SpanStruct
 from abi_accel._library import Library
+from abi_accel._noted import run_noted
 from abi_accel._program import Plan
 from abi_accel._weights import address
 
@@ -36,6 +37,7 @@ def run(
     caches: Sequence[KVLayer],
     steps: Sequence[Step],
     room: Room,
+    profile: Profile | None = None,
 ) -> F32:
     """Layers in turn, `(T, n_embd)` to the same.
 
@@ -47,6 +49,8 @@ def run(
     x : (T, n_embd) float32
     room : callable
         Gives the address of as many bytes as it is asked for.
+    profile : Profile, optional
+        Where each operation notes what it takes.
 
     Raises
     ------
@@ -67,7 +71,11 @@ def run(
     program.n_spans = len(steps[0].spans)
     columns = _columns(plans, heads, [made[id(step.spans)] for step in steps])
     layers = Layers(*map(ctypes.addressof, columns), len(plans))
-    library.layers(ctypes.byref(program), ctypes.byref(layers), threads)
+    if profile is None:
+        library.layers(ctypes.byref(program), ctypes.byref(layers), threads)
+    else:
+        spans = [step.spans for step in steps]
+        run_noted(library, program, layers, plans, caches, spans, profile)
     return out if len(plans) % 2 else other
 
 

@@ -135,7 +135,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
         made = self._plan(layer, spec, cache, x.shape[1])
         if made is None or not len(x):
             return super().block(x, layer, spec, cache, step)
-        return run(self._library, [made], x, [cache], [step], self._room)
+        return run(self._library, [made], x, [cache], [step], self._room, self.profile)
 
     def layers(
         self,
@@ -154,7 +154,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
             ]
             plans = [plan for plan in made if plan is not None]
             if len(plans) == len(made) > 0:
-                return run(self._library, plans, x, caches, steps, self._room)
+                return run(self._library, plans, x, caches, steps, self._room, self.profile)
         return super().layers(x, layers, specs, caches, steps, control)
 
     def _plan(self, layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from abi_accel._library import load
 from abi_accel._spaces import in_line
 
 from abi.errors import InputError
+from abi.index import HNSW, Vectors
 from abi.kernels import Look, select
 from tests.accel.test_search_random import METRICS, Case, graph_of, inverse
 
@@ -122,3 +124,17 @@ def test_nothing_is_kept_of_nothing(native_library: Path) -> None:
     look = Look(np.zeros((2, 1), np.float32), np.array([0, 5]), np.array([5]), 1, 0)
     with pytest.raises(InputError, match="k is 0"):
         kernels.probe(look, queries, rows, "l2")
+
+
+@pytest.mark.parametrize("metric", ["l2", "hamming"])
+def test_a_graph_is_the_same_with_any_number_of_threads(native_library: Path, metric: str) -> None:
+    rng = np.random.default_rng(5)
+    rows = rng.standard_normal((3000, 24), np.float32)
+    data = rows if metric == "l2" else np.packbits(rows > 0, axis=1)
+    graphs, library = [], load()
+    for library.n_threads in (1, 2, 5):
+        index = HNSW.build(Vectors.of(data, metric, select("native")), kernels=select("native"))
+        graphs.append(index.arrays())
+    for other in graphs[1:]:
+        for name, array in graphs[0].items():
+            np.testing.assert_array_equal(array, other[name])

@@ -57,7 +57,7 @@ def watched(kernels: NumpyKernels) -> tuple[NumpyKernels, Profile]:
     """
     kind = type(kernels)
     noting = {name: _noting(name, getattr(kind, name)) for name in _NOTED}
-    made = object.__new__(type(kind.__name__, (kind,), noting))
+    made: NumpyKernels = object.__new__(type(kind.__name__, (kind,), noting))
     made.__dict__.update(kernels.__dict__)
     made.profile = Profile()
     return made, made.profile

@@ -40,6 +40,7 @@ class Library:
         for name, (arguments, result) in EXPORTS.items():
             function = getattr(self._library, name)
             function.argtypes, function.restype = arguments, result
+            setattr(self, name.removeprefix("abi_"), function)
         count = self._library.abi_isa_count()
         self.isas = [self._library.abi_isa_name(i).decode() for i in range(count)]
         self.choose(os.environ.get("ABI_NATIVE_ISA") or self.isas[-1])
@@ -48,7 +49,8 @@ class Library:
             os.register_at_fork(after_in_child=self._library.abi_forked)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._library, f"abi_{name}")
+        """What it exports is there already, by its name without `abi_`."""
+        raise AttributeError(f"the library exports no abi_{name}")
 
     def choose(self, isa: str) -> None:
         """Use an instruction set.

@@ -36,7 +36,8 @@ def run_noted(
         heads, where = ((ctypes.c_void_p * 1)(table[i]) for table in tables)
         for nth, op in enumerate(plan.ops):
             ops = (ctypes.c_void_p * 1)(ctypes.addressof(plan.ops) + nth * step)
-            one = Layers(*map(ctypes.addressof, (ops, single, heads, where)), 1)
+            columns: tuple[Any, ...] = (ops, single, heads, where)
+            one = Layers(*(ctypes.addressof(column) for column in columns), 1)
             start = perf_counter()
             library.layers(ctypes.byref(program), ctypes.byref(one), library.n_threads)
             taken = perf_counter() - start

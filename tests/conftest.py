@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def _build(target: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def built_native(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The native library for this machine, built from the sources."""
+    """The native library for this machine: built from the sources, or one that was installed."""
+    if installed := os.environ.get("ABI_TEST_NATIVE"):
+        return Path(installed)
     return _build("", tmp_path_factory.mktemp("native"))
 
 

@@ -32,7 +32,8 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 Search = Callable[[F32, int], I64]  # queries and a width
 
-K, RECALL, N_QUERIES, REPEATS = 10, 0.95, 10_000, 3
+K, RECALL, REPEATS = 10, 0.95, 3
+N_QUERIES, N_TUNED = 10_000, 1000  # those that widths are chosen by are among all
 M, EF_CONSTRUCTION = 16, 200
 BEAMS = (10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 72, 80, 96, 112, 128, 160, 192, 256)
 PROBES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256)
@@ -194,7 +195,8 @@ def rates(
 
 def width_for(search: Search, data: Data, widths: tuple[int, ...]) -> int:
     """The least that finds enough."""
-    enough = (w for w in widths if recall(search(data.queries, w), data.true) >= RECALL)
+    some, true = data.queries[:N_TUNED], data.true[:N_TUNED]
+    enough = (w for w in widths if recall(search(some, w), true) >= RECALL)
     return next(enough, widths[-1])
 
 

@@ -31,6 +31,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _RECALL_QUERIES = 200
+_TOGETHER = 1024  # queries whose scores of centroids are held at once
 
 
 class IVF:
@@ -161,14 +162,14 @@ class IVF:
             found = self._exact(queries, k, allow)
             did.compared = allowed * len(queries)
         else:
-            prepared = self.scorer.prepare(queries)
-            wide_queries = np.asarray(queries, np.float32)
-            cosine = self.scorer.metric == "cosine"
-            ranked = self._ranked(unit(wide_queries) if cosine else wide_queries)
-            wide = wanted if allow is None else max(wanted, did.width)
-            space = Partitions(self.scorer, self.offsets, self.order)
-            found, did.compared = probe(space, prepared, ranked, wide, k, allow)
-            did.plan, did.width = "partitions", wide
+            did.plan = "partitions"
+            did.width = wanted if allow is None else max(wanted, did.width)
+            parts = [
+                self._looked(queries[start : start + _TOGETHER], k, allow, did)
+                for start in range(0, max(1, len(queries)), _TOGETHER)
+            ]
+            rows, scores = zip(*parts, strict=True)
+            found = np.concatenate(rows), np.concatenate(scores)
         if stats is not None:
             stats.__dict__.update(did.__dict__)
         return found
@@ -237,6 +238,17 @@ class IVF:
     def _names(self, places: I64) -> I64:
         assert self.order is not None
         return np.where(places >= 0, self.order[places], -1).astype(np.int64)
+
+    def _looked(
+        self, queries: npt.NDArray[Any], k: int, allow: Mask | None, did: SearchStats
+    ) -> Found:
+        prepared = self.scorer.prepare(queries)
+        asked = np.asarray(queries, np.float32)
+        ranked = self._ranked(unit(asked) if self.scorer.metric == "cosine" else asked)
+        space = Partitions(self.scorer, self.offsets, self.order)
+        found, compared = probe(space, prepared, ranked, did.width, k, allow)
+        did.compared += compared
+        return found
 
     def _ranked(self, queries: F32) -> F32:
         """Scores of the centroids: `(Q, nlist)`."""

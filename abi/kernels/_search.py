@@ -58,11 +58,11 @@ class SearchKernels:
         asked = unit(queries) if metric == "cosine" else queries
         spans = list(_blocks(len(vectors), len(queries)))
         if len(spans) == 1:
-            return _scores(asked, vectors, metric, inverse_norms)
+            return self._scores(asked, vectors, metric, inverse_norms)
         out = np.empty((len(queries), len(vectors)), np.float32)
         for start, stop in spans:
             norms = None if inverse_norms is None else inverse_norms[start:stop]
-            out[:, start:stop] = _scores(asked, vectors[start:stop], metric, norms)
+            out[:, start:stop] = self._scores(asked, vectors[start:stop], metric, norms)
         return out
 
     def top_k(self, scores: F32, k: int) -> tuple[I64, F32]:
@@ -110,13 +110,48 @@ class SearchKernels:
             block = vectors[start:stop]
             if metric != "hamming":
                 block = np.asarray(block, np.float32)
-            scores = _scores(asked, block, metric, norms)
+            scores = self._scores(asked, block, metric, norms)
             if constants is not None:
                 scores += constants[start:stop]
             if mask is not None:
                 scores[:, ~mask] = -np.inf
             top.add(scores, start)
         return top.best()
+
+    def products(self, queries: F32, rows: F32) -> F32:
+        """Of queries with rows, `(Q, n)`.
+
+        Of a query alone by a vector, of a few with rows first: BLAS is slow at few rows of much.
+        """
+        if len(queries) == 1:
+            # By one thread where two would gain little, and lose much if another program has one.
+            alone = np.vecdot(rows, queries[0]) if rows.size <= _ALONE else rows @ queries[0]
+            return np.asarray(alone)[None]
+        if len(queries) <= _ROWS_FIRST:
+            return np.ascontiguousarray((rows @ queries.T).T)
+        out: F32 = queries @ rows.T
+        return out
+
+    def _scores(
+        self, queries: Stored, block: Stored, metric: str, inverse_norms: F32 | None
+    ) -> F32:
+        """Scores of a block of rows, `(Q, rows)`; queries have norm 1 under "cosine"."""
+        if metric == "hamming":
+            return _bit_scores(queries, block)
+        if metric == "l2" and len(queries) <= _DIRECT:
+            return _direct(queries, block)
+        if metric == "l2":
+            queries, block = about(queries, block)
+        out = self.products(np.asarray(queries, np.float32), block)
+        if metric == "l2":
+            out *= 2
+            out -= np.vecdot(block, block)
+            out -= np.vecdot(queries, queries)[:, None]
+            np.minimum(out, 0, out=out)
+            return out
+        if inverse_norms is not None:
+            out *= inverse_norms
+        return out
 
     def adc(self, tables: F32, codes: npt.NDArray[np.uint8]) -> F32:
         """Sums of table entries that product-quantised codes name: `(Q, n)`.
@@ -152,26 +187,6 @@ def _blocks(n: int, n_queries: int) -> Iterator[tuple[int, int]]:
     return ((start, min(n, start + step)) for start in range(0, n, step))
 
 
-def _scores(queries: Stored, block: Stored, metric: str, inverse_norms: F32 | None) -> F32:
-    """Scores of a block of rows, `(Q, rows)`; queries have norm 1 under "cosine"."""
-    if metric == "hamming":
-        return _bit_scores(queries, block)
-    if metric == "l2" and len(queries) <= _DIRECT:
-        return _direct(queries, block)
-    if metric == "l2":
-        queries, block = about(queries, block)
-    out = _products(np.asarray(queries, np.float32), block)
-    if metric == "l2":
-        out *= 2
-        out -= np.vecdot(block, block)
-        out -= np.vecdot(queries, queries)[:, None]
-        np.minimum(out, 0, out=out)
-        return out
-    if inverse_norms is not None:
-        out *= inverse_norms
-    return out
-
-
 def _direct(queries: F32, block: F32) -> F32:
     """Minus squared distances by differences, of a few rows at a time, which stay in the cache."""
     out = np.empty((len(queries), len(block)), np.float32)
@@ -181,18 +196,6 @@ def _direct(queries: F32, block: F32) -> F32:
         for i, query in enumerate(queries):
             away = rows - query
             np.negative(np.vecdot(away, away), out=out[i, start : start + step])
-    return out
-
-
-def _products(queries: F32, block: F32) -> F32:
-    """Of a query alone by a vector, of a few with rows first: BLAS is slow at few rows of much."""
-    if len(queries) == 1:
-        # By one thread where two would gain little, and lose much if another program has one.
-        alone = np.vecdot(block, queries[0]) if block.size <= _ALONE else block @ queries[0]
-        return np.asarray(alone)[None]
-    if len(queries) <= _ROWS_FIRST:
-        return np.ascontiguousarray((block @ queries.T).T)
-    out: F32 = queries @ block.T
     return out
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abi.kernels import NumpyKernels
+from abi_accel._exports import Matmul
 from abi_accel._library import Library
 from abi_accel._spaces import check, check_count, origin_of, queries_of, space_of
 from abi_accel._structs import Scan, SpaceStruct
@@ -25,6 +26,7 @@ Stored = npt.NDArray[Any]
 MANY = 16  # queries from which on the matrix unit is the faster way
 _MORE = 16  # than k rows that are kept there and scored again
 _ALONE = 1 << 18  # numbers that one thread compares while another wakes
+_WORTH = 1 << 20  # products of numbers from which these threads are worth it
 _TOGETHER = 1024  # queries of one call
 _KEPT = 1 << 26  # bytes that threads keep what they found in; of few queries it may be more
 
@@ -71,6 +73,20 @@ class NativeScan(NumpyKernels):
             scan.rows, scan.scores = address(rows[some]), address(scores[some])
             self._scan(scan)
         return rows, scores
+
+    def products(self, queries: F32, rows: F32) -> F32:
+        """As the reference, of many by the threads of these kernels: those of BLAS wait spinning
+        for what is next, and take the processors from these.
+        """
+        n, dim = rows.shape
+        fit = queries.dtype == rows.dtype == np.float32 and rows.flags.c_contiguous
+        if not fit or len(queries) < MANY or len(queries) * n * dim < _WORTH:
+            return super().products(queries, rows)
+        check(queries.shape[1:] == (dim,), "queries", queries.shape, (len(queries), dim))
+        asked, out = np.ascontiguousarray(queries), np.empty((len(queries), n), np.float32)
+        given = Matmul(address(rows), address(asked), address(out), 0, 0, n, dim, len(asked), n, 0)
+        self._library.matmul(ctypes.byref(given), self._threads(len(queries) * n * dim))
+        return out
 
     def _scan(self, scan: Scan) -> None:
         library = self._library

@@ -1,5 +1,5 @@
-"""Sessions: `nox -s tests`, `core`, `accel`, `lint`, `types`, `docs`, `bench`, `ratios`, `fuzz`,
-`build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
+"""Sessions: `nox -s tests`, `core`, `accel`, `aarch64`, `lint`, `types`, `docs`, `bench`, `ratios`,
+`fuzz`, `build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
 """
 
 from __future__ import annotations
@@ -79,6 +79,20 @@ def accel(session: nox.Session) -> None:
     session.env["ABI_TEST_NATIVE"] = str(library)
     session.env["ABI_REQUIRE"] = "native"
     session.run("python", "-m", "pytest", "tests/accel", "tests/kernels", *session.posargs)
+
+
+@nox.session
+def aarch64(session: nox.Session) -> None:
+    """The kernels for aarch64 under qemu-user: needs Debian and root (some ten minutes)."""
+    session.install("-e", ".[test]")
+    session.env["PYTHONPATH"] = str(ROOT / "accel")
+    tests = session.posargs or [
+        "tests/kernels", "tests/accel/test_search_random.py", "tests/accel/test_search_edges.py",
+        "tests/accel/test_greedy.py", "tests/accel/test_native.py",
+        "-k", "not builds and not command and not forked",
+    ]  # fmt: skip
+    folder = str(ROOT / ".nox" / "emulated")
+    session.run("python", "-m", "tests.accel.emulated", folder, *tests)
 
 
 @nox.session

@@ -1,5 +1,5 @@
-"""Sessions: `nox -s tests`, `core`, `accel`, `aarch64`, `lint`, `types`, `docs`, `bench`, `ratios`,
-`fuzz`, `build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
+"""Sessions: `nox -s tests`, `core`, `accel`, `aarch64`, `mypyc`, `lint`, `types`, `docs`, `bench`,
+`ratios`, `fuzz`, `build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
 """
 
 from __future__ import annotations
@@ -79,6 +79,29 @@ def accel(session: nox.Session) -> None:
     session.env["ABI_TEST_NATIVE"] = str(library)
     session.env["ABI_REQUIRE"] = "native"
     session.run("python", "-m", "pytest", "tests/accel", "tests/kernels", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def mypyc(session: nox.Session) -> None:
+    """The tests on the opt-in build, whose hot modules mypyc compiled: needs a C compiler."""
+    session.install(".[test]")
+    session.env["ABI_MYPYC"] = "1"
+    session.install("--force-reinstall", "--no-deps", ".")
+    folder = Path(session.create_tmp()) / "tests"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT, folder, ignore=_not_tests)  # here `abi` is what was installed
+    with session.chdir(folder):
+        code = "import abi.tokenizer._merge as m; assert not m.__file__.endswith('.py'), m.__file__"
+        session.run("python", "-c", code)
+        apart = [f"--ignore=tests/{room}" for room in ("house", "wasm", "docs", "bench")]
+        session.run("python", "-m", "pytest", *apart, *session.posargs)
+
+
+def _not_tests(folder: str, names: list[str]) -> set[str]:
+    """What is not copied: all but the tests and what they read."""
+    if Path(folder) != ROOT:
+        return {name for name in names if name == "__pycache__"}
+    return set(names) - {"tests", "accel", "docs", "pyproject.toml", "README.md"}
 
 
 @nox.session

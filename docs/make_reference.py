@@ -55,6 +55,10 @@ ENVIRONMENT = {
         "the platform's folder for data (`~/.local/share`, `~/Library/Application Support`, "
         "`%LOCALAPPDATA%`)."
     ),
+    "ABI_MYPYC": (
+        "When a wheel of `abi-framework` is built: 1 compiles its hot pure modules by mypyc, for "
+        "which a C compiler is needed. Unset: the wheel is pure."
+    ),
     "ABI_NATIVE_ISA": (
         "Instruction set of the native kernels: `scalar`, `avx2`, `avx512` or `amx` on x86-64, "
         "`neon` or `dotprod` on aarch64. Unset: the best that the machine has."

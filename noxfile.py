@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tarfile
 import tempfile
 import tomllib
 from pathlib import Path
@@ -148,7 +147,14 @@ def bench(session: nox.Session) -> None:
     and `-- --save` saves it anew. `ABI_LLAMA_BENCH` names a llama-bench; without it one is built.
     """
     session.install(".[test]", "./accel", "hnswlib", "faiss-cpu", "usearch")
-    llama = os.environ.get("ABI_LLAMA_BENCH") or _build_llama(session)
+    llama = os.environ.get("ABI_LLAMA_BENCH")
+    if not llama:
+        session.install("cmake", "ninja", "scikit-build-core")
+        given = (str(ROOT / ".nox" / "llama"), *ORACLE)
+        llama = (
+            session.run("python", "-m", "tests.bench.llama", *given, silent=True) or ""
+        ).strip()
+        llama = llama.splitlines()[-1]
     out = Path(session.create_tmp())
     found = [str(out / "search.json")]
     session.run("python", "-m", "tests.bench.search", "--json", found[0])
@@ -164,34 +170,6 @@ def bench(session: nox.Session) -> None:
     if "--save" in session.posargs:
         options += ["--save", str(baseline)]
     session.run("python", "-m", "tests.bench.records", *found, *options)
-
-
-def _build_llama(session: nox.Session) -> str:
-    """llama-bench of the tree that llama-cpp-python brings, at its best; kept for the next time.
-
-    By clang: gcc 12 drops the stores that configure the matrix unit, and what it builds is slower.
-    """
-    folder = ROOT / ".nox" / "llama"
-    made = folder / "build" / "bin" / "llama-bench"
-    if not made.exists():
-        clang = next((c for c in ("clang-19", "clang") if shutil.which(c)), None)
-        if clang is None:
-            session.error("clang is not there to build llama.cpp with; ABI_LLAMA_BENCH names one")
-        session.install("cmake", "ninja")
-        download = ("pip", "download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation")
-        session.install("scikit-build-core")
-        session.run("python", "-m", *download, "-d", str(folder), *ORACLE)
-        with tarfile.open(next(folder.glob("llama_cpp_python*.tar.gz"))) as archive:
-            archive.extractall(folder, filter="data")
-        source = next(folder.glob("llama_cpp_python*/vendor/llama.cpp"))
-        plus = clang.replace("clang", "clang++")
-        flags = (f"-DCMAKE_C_COMPILER={clang}", f"-DCMAKE_CXX_COMPILER={plus}")
-        flags += ("-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON")
-        flags += ("-DGGML_OPENMP=OFF", "-DLLAMA_CURL=OFF")
-        where = ("-B", str(folder / "build"), "-S", str(source), "-G", "Ninja")
-        session.run("cmake", *where, *flags)
-        session.run("cmake", "--build", str(folder / "build"), "--target", "llama-bench")
-    return str(made)
 
 
 @nox.session

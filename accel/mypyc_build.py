@@ -29,6 +29,8 @@ _MOST_SAID = 4000  # characters of what mypyc says is wrong
 class CompileHook(BuildHookInterface[Any]):
     """Compiles before a wheel is made."""
 
+    _folder: Path | None = None  # of what is compiled, until the wheel has it
+
     def dependencies(self) -> list[str]:
         """What the build needs beside its own requirements."""
         return NEEDS if _asked() else []
@@ -36,7 +38,7 @@ class CompileHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if not _asked() or self.target_name != "wheel" or version == "editable":
             return
-        folder = Path(tempfile.mkdtemp(prefix="abi-mypyc-"))
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="abi-mypyc-"))
         shutil.copytree(Path(self.root) / "abi", folder / "abi")
         files = [f"abi/{name}.py" for name in MODULES]
         command = [sys.executable, "-m", "mypyc", "--ignore-missing-imports", *files]
@@ -52,6 +54,10 @@ class CompileHook(BuildHookInterface[Any]):
             build_data["force_include"][str(path)] = path.relative_to(folder).as_posix()
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
 
 
 def _asked() -> bool:

@@ -114,6 +114,27 @@ def test_ctrl_c_while_it_starts_is_130_without_a_traceback() -> None:
         assert status in (130, -signal.SIGINT)
 
 
+def test_ctrl_c_is_not_lost_where_python_ignores_errors(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As in the callbacks by which imports give back their locks."""
+
+    class Deaf:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def endless(*_: object, **__: object) -> None:
+        Deaf()
+        time.sleep(20)
+        raise AssertionError("Ctrl-C was lost")
+
+    monkeypatch.setattr("abi.generate.load", endless)
+    hook = sys.unraisablehook
+    assert main(["run"]) == 130
+    assert "Traceback" not in capfd.readouterr().err
+    assert sys.unraisablehook is hook
+
+
 def test_memory_that_does_not_suffice_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

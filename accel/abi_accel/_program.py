@@ -28,8 +28,7 @@ KINDS = (
 ACTS = ("silu", "gelu", "relu", "sigmoid", "tanh")
 CACHES = {"f32": 0, "f16": 1}
 
-_WIDEST_HEAD, _MOST_GROUP, _MOST_OPS = 256, 64, 64
-_IN, _OUT = 0, 1  # buffers that the caller gives
+_WIDEST_HEAD, _MOST_GROUP, _MOST_OPS, _IN, _OUT = 256, 64, 64, 0, 1  # the last: buffers given
 
 
 class _Unsupported(Exception):  # noqa: N818 - it never leaves this module
@@ -281,7 +280,9 @@ class _Writer:
                 self.ops[-1].meet = True
             self._op("round", a=x, k=k, type=native.type)
             self.rounded = (x, native.rounding)
-        elif not native.packed:  # the matrix unit may put its own where rounded bytes are
+        elif not native.packed:  # it writes where products of other types may still read
+            if self.ops and self.ops[-1].type != native.type:
+                self.ops[-1].meet = True
             self.rounded = None
         self.products.add((native.type, k))
         self.kept.append(native)

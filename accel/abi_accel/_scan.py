@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 Stored = npt.NDArray[Any]
 
 MANY = 16  # queries from which on the matrix unit is the faster way
+_F32 = 0  # GGUF's number of the type
 _MORE = 16  # than k rows that are kept there and scored again
 _ALONE = 1 << 18  # numbers that one thread compares while another wakes
 _WORTH = 1 << 20  # products of numbers from which these threads are worth it
@@ -84,8 +85,11 @@ class NativeScan(NumpyKernels):
             return super().products(queries, rows)
         check(queries.shape[1:] == (dim,), "queries", queries.shape, (len(queries), dim))
         asked, out = np.ascontiguousarray(queries), np.empty((len(queries), n), np.float32)
-        given = Matmul(address(rows), address(asked), address(out), 0, 0, n, dim, len(asked), n, 0)
-        self._library.matmul(ctypes.byref(given), self._threads(len(queries) * n * dim))
+        threads = self._threads(len(queries) * n * dim)
+        scratch = self._room(self._library.scratch_size(_F32, dim, len(asked), threads))
+        places = (address(rows), address(asked), address(out), scratch)
+        given = Matmul(*places, 0, n, dim, len(asked), n, _F32)
+        self._library.matmul(ctypes.byref(given), threads)
         return out
 
     def _scan(self, scan: Scan) -> None:

@@ -73,6 +73,27 @@ INLINE void dense_tile(int type, const struct matmul *p, size_t r, size_t t, con
                 sum_of(acc[i * T + j]) + (p->bias ? p->bias[r + i] : 0);
 }
 
+/* A row of weights by one of activations: weights pass once, so memory is the limit. */
+INLINE void dense_one(int type, const struct matmul *p, size_t r, size_t t) {
+    const size_t width = width_of(type);
+    const uint8_t *w = (const uint8_t *)p->w + r * p->k * width;
+    const float *x = p->x + t * p->k;
+    f32x16 acc[4] = {0};
+    size_t c = 0;
+    for (; c + 64 <= p->k; c += 64) {
+        UNROLL for (int i = 0; i < 4; i += 4 / (int)width)
+            __builtin_prefetch(w + c * width + AHEAD + 16 * width * i, 0, ONCE);
+        UNROLL for (size_t i = 0; i < 4; i++) {
+            const size_t at = c + 16 * i;
+            acc[i] = fma16(load_weights(type, w, at, at + 16), load_f32(x + at), acc[i]);
+        }
+    }
+    for (; c < p->k; c += 16)
+        acc[0] = fma16(load_weights(type, w, c, p->k), load_some(x + c, p->k - c), acc[0]);
+    p->out[t * p->ld_out + r] =
+        sum_of((acc[0] + acc[1]) + (acc[2] + acc[3])) + (p->bias ? p->bias[r] : 0);
+}
+
 INLINE void dense_rows(int type, const struct matmul *p, size_t from, size_t to, size_t t,
                        const int T) {
     size_t r = from;
@@ -84,7 +105,8 @@ INLINE void dense_chunk(int type, const struct matmul *p, size_t from, size_t to
     size_t t = 0;
     for (; p->n_tokens - t >= TILE_TOKENS; t += TILE_TOKENS)
         dense_rows(type, p, from, to, t, TILE_TOKENS);
-    for (; t < p->n_tokens; t++) dense_rows(type, p, from, to, t, 1);
+    for (; t < p->n_tokens; t++)
+        for (size_t r = from; r < to; r++) dense_one(type, p, r, t);
 }
 
 #endif

@@ -4,8 +4,9 @@
 
 #include "abi.h"
 #include "amx_dense.h"
-#include "dense.h"
+#include "dense_many.h"
 #include "round.h"
+#include "vnni.h"
 
 INLINE size_t aligned(size_t n) { return (n + 63) & ~(size_t)63; }
 
@@ -36,15 +37,23 @@ static size_t place(int type, size_t k, size_t n_tokens, uint8_t *at, struct rou
 }
 
 /* What one thread needs beside the activations: codes of 16 rows, and two tiles of sums. */
-static size_t own_scratch(size_t k) { return aligned(16 * k) + 2048; }
+static size_t own_scratch(size_t k, size_t n_tokens) {
+#if defined(ABI_BY_VNNI)
+    return by_vnni(n_tokens) ? vnni_own(k) : 0;
+#elif defined(__AMX_INT8__)
+    return by_amx(n_tokens) ? aligned(16 * k) + 2048 : 0;
+#else
+    return (void)k, (void)n_tokens, 0;
+#endif
+}
 
 static size_t scratch(int type, size_t k, size_t n_tokens, size_t n_threads) {
 #if defined(__AMX_BF16__)
     if (type != F32 && !layout_of(type).columns && by_amx(n_tokens))
         return dense_tokens(k, n_tokens) + n_threads * dense_own(k);
 #endif
-    if (!layout_of(type).columns) return 0;
-    return place(type, k, n_tokens, 0, 0) + n_threads * own_scratch(k);
+    if (!layout_of(type).columns) return by_many(n_tokens) ? n_threads * many_own() : 0;
+    return place(type, k, n_tokens, 0, 0) + n_threads * own_scratch(k, n_tokens);
 }
 
 static void round_all(struct thread *t, const struct matmul *p, const struct rounded *a) {
@@ -56,6 +65,9 @@ static void round_all(struct thread *t, const struct matmul *p, const struct rou
         if (l.columns == 32) round_32(x, a, i / blocks, i % blocks);
         else if (l.part == 32) round_256(x, a, i / blocks, i % blocks, 32);
         else round_256(x, a, i / blocks, i % blocks, 16);
+#if defined(ABI_BY_VNNI)
+        if (by_vnni(p->n_tokens)) vnni_shift(a->q + l.columns * i, l.columns);
+#endif
     }
 }
 
@@ -95,13 +107,49 @@ INLINE void group_of(int type, const struct matmul *p, const struct rounded *a, 
     if (n - t >= 1) tile(type, w, a, t, 1, acc), put(p, group, t, 1, acc);
 }
 
+#if defined(ABI_BY_VNNI)
+/* As many groups as its registers hold. Where one is left, or fewer activations than it takes at
+ * once, the last are computed more than once, and kept once. */
+INLINE void vnni_groups(int type, const struct matmul *p, const struct rounded *a, size_t group,
+                        size_t count, uint8_t *own) {
+    const size_t size = p->k / layout_of(type).columns * layout_of(type).packed;
+    struct expanded e[VNNI_GROUPS];
+    for (size_t r = 0; r < count; r++) {
+        e[r] = vnni_place((const uint8_t *)p->w + (group + r) * size, p->k, own + r * 24 * p->k);
+        vnni_expand(type, e[r], p->k);
+    }
+    for (size_t r = count; r < VNNI_GROUPS; r++) e[r] = e[0];
+    for (size_t t = 0; t < p->n_tokens; t += VNNI_TOKENS) {
+        size_t rows[VNNI_TOKENS], left = p->n_tokens - t;
+        int T = left < VNNI_TOKENS ? (int)left : VNNI_TOKENS;
+        for (int i = 0; i < VNNI_TOKENS; i++) rows[i] = t + (i < T ? i : T - 1);
+        f32x16 acc[VNNI_SUMS];
+        vnni_tile(type, e, a, rows, acc);
+        for (size_t r = 0; r < count; r++) put(p, group + r, t, T, acc + r * VNNI_TOKENS);
+    }
+}
+#endif
+
+/* Groups of 16 rows from `from` on by all activations. */
+INLINE void groups_of_type(int type, const struct matmul *p, const struct rounded *a, size_t from,
+                           size_t to, uint8_t *own) {
+#if defined(ABI_BY_VNNI)
+    if (by_vnni(p->n_tokens)) {
+        for (size_t g = from; g < to; g += VNNI_GROUPS)
+            vnni_groups(type, p, a, g, to - g < VNNI_GROUPS ? to - g : VNNI_GROUPS, own);
+        return;
+    }
+#endif
+    for (size_t g = from; g < to; g++) group_of(type, p, a, g, own);
+}
+
 typedef void groups(const struct matmul *p, const struct rounded *a, size_t from, size_t to,
                     uint8_t *own);
 
 #define GROUPS(TYPE)                                                                           \
     static void groups_##TYPE(const struct matmul *p, const struct rounded *a, size_t from,    \
                               size_t to, uint8_t *own) {                                       \
-        for (size_t g = from; g < to; g++) group_of(TYPE, p, a, g, own);                       \
+        groups_of_type(TYPE, p, a, from, to, own);                                             \
     }
 GROUPS(Q4_0) GROUPS(Q4_1) GROUPS(Q5_0) GROUPS(Q5_1) GROUPS(Q8_0) GROUPS(IQ4_NL) GROUPS(MXFP4)
 GROUPS(Q2_K) GROUPS(Q3_K) GROUPS(Q4_K) GROUPS(Q5_K) GROUPS(Q6_K) GROUPS(IQ4_XS)
@@ -124,6 +172,12 @@ static groups *groups_of(int type) {
     }
 }
 
+static void dense_many(const struct matmul *p, size_t from, size_t to, float *own) {
+    if (p->type == F32) many_chunk(F32, p, from, to, own);
+    else if (p->type == F16) many_chunk(F16, p, from, to, own);
+    else many_chunk(BF16, p, from, to, own);
+}
+
 static void dense(struct thread *t, const struct matmul *p, int stage) {
 #if defined(__AMX_BF16__)
     if (p->type != F32 && by_amx(p->n_tokens)) {
@@ -135,7 +189,9 @@ static void dense(struct thread *t, const struct matmul *p, int stage) {
     step = step < DENSE_CHUNK ? (step + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : DENSE_CHUNK;
     while ((from = abi_take(t, stage, step)) < p->n) {
         size_t to = from + step < p->n ? from + step : p->n;
-        if (p->type == F32) dense_chunk(F32, p, from, to);
+        float *own = (float *)(p->scratch + t->index * many_own());
+        if (by_many(p->n_tokens)) dense_many(p, from, to, own);
+        else if (p->type == F32) dense_chunk(F32, p, from, to);
         else if (p->type == F16) dense_chunk(F16, p, from, to);
         else dense_chunk(BF16, p, from, to);
     }
@@ -145,11 +201,14 @@ static void dense(struct thread *t, const struct matmul *p, int stage) {
 static void packed(struct thread *t, const struct matmul *p, int stage) {
     struct rounded a;
     uint8_t *own = p->scratch + place(p->type, p->k, p->n_tokens, p->scratch, &a);
-    own += t->index * own_scratch(p->k);
+    own += t->index * own_scratch(p->k, p->n_tokens);
 #if defined(__AMX_INT8__)
     if (by_amx(p->n_tokens)) amx_begin(layout_of(p->type).part);
 #endif
     size_t n = (p->n + LANES - 1) / LANES, step = n / (t->count * 16) + 1, from;
+#if defined(ABI_BY_VNNI)
+    if (by_vnni(p->n_tokens)) step = (step + VNNI_GROUPS - 1) / VNNI_GROUPS * VNNI_GROUPS;
+#endif
     while ((from = abi_take(t, stage, step)) < n)
         groups_of(p->type)(p, &a, from, from + step < n ? from + step : n, own);
 #if defined(__AMX_INT8__)

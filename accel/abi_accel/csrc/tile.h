@@ -8,7 +8,6 @@
 #include "simd.h"
 #include "types.h"
 
-#define AHEAD 4096 /* bytes: how far ahead weights are asked for */
 #define MOST 8     /* rows of activations that meet 16 rows of weights at once */
 
 /* Rounded activations: bytes, a scale a block, the sum of each part.
@@ -117,22 +116,25 @@ INLINE f32x16 scales_of(int type, const uint8_t *p) {
     return (f32x16)((normal & ~small) | (tiny << (exponent & 1) & small));
 }
 
-/* The scales of a part, or its minima, as whole numbers. */
-INLINE f32x16 part_scales(int type, const uint8_t *p) {
-    if (type == Q3_K || type == Q6_K || type == IQ4_XS) {
-        i8x16 s;
-        __builtin_memcpy(&s, p, 16);
-        return __builtin_convertvector(s, f32x16);
-    }
+/* The scales of a part, or its minima: whole numbers. */
+INLINE i32x16 whole_scales(int type, const uint8_t *p) {
     u8x16 s;
     __builtin_memcpy(&s, p, 16);
-    return __builtin_convertvector(type == Q2_K ? s & 15 : s, f32x16);
+    if (type == Q3_K || type == Q6_K || type == IQ4_XS)
+        return __builtin_convertvector((i8x16)s, i32x16);
+    return __builtin_convertvector(type == Q2_K ? s & 15 : s, i32x16);
 }
 
-INLINE f32x16 part_minima(int type, const uint8_t *p, struct layout l, int part) {
+INLINE i32x16 whole_minima(int type, const uint8_t *p, struct layout l, int part) {
     u8x16 m;
     __builtin_memcpy(&m, p + (type == Q2_K ? l.scales : l.minima) + 16 * part, 16);
-    return __builtin_convertvector(type == Q2_K ? m >> 4 : m, f32x16);
+    return __builtin_convertvector(type == Q2_K ? m >> 4 : m, i32x16);
+}
+
+INLINE f32x16 part_scales(int type, const uint8_t *p) { return to_f32(whole_scales(type, p)); }
+
+INLINE f32x16 part_minima(int type, const uint8_t *p, struct layout l, int part) {
+    return to_f32(whole_minima(type, p, l, part));
 }
 
 INLINE i32x16 dot(int type, i32x16 s, u8x64 w, int32_t x) {
@@ -141,7 +143,7 @@ INLINE i32x16 dot(int type, i32x16 s, u8x64 w, int32_t x) {
 
 /* Ask for n bytes that lie AHEAD: what the machine asks for by itself is too little. */
 INLINE void ask_for(const uint8_t *from, const int n) {
-    UNROLL for (int i = 0; i < n; i += 64) __builtin_prefetch(from + AHEAD + i, 0, 2);
+    UNROLL for (int i = 0; i < n; i += 64) __builtin_prefetch(from + AHEAD + i, 0, ONCE);
 }
 
 /* 16 rows by T rows of activations from row t on. */

@@ -10,7 +10,8 @@ from typing import Any
 from abi.kernels import KVLayer, Profile, Span, cached_bytes
 from abi.quant import TYPES
 from abi_accel._exports import Layers, Op, Program
-from abi_accel._program import KINDS, Plan
+from abi_accel._plan import Plan
+from abi_accel._program import KINDS
 
 __all__ = ["run_noted"]
 

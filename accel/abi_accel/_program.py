@@ -17,9 +17,10 @@ from abi.errors import InputError
 from abi.kernels import KVLayer, Layer, Spec, Weight
 from abi_accel._buffers import assign
 from abi_accel._exports import BUFFERS, TABLES, Heads, Op
+from abi_accel._plan import Plan
 from abi_accel._weights import Native, address
 
-__all__ = ["Plan", "plan"]
+__all__ = ["plan"]
 
 KINDS = (
     "rms_norm", "layer_norm", "round", "matmul", "rope", "append", "attention", "glu", "act", "add",
@@ -28,41 +29,12 @@ KINDS = (
 ACTS = ("silu", "gelu", "relu", "sigmoid", "tanh")
 CACHES = {"f32": 0, "f16": 1}
 
-_WIDEST_HEAD, _MOST_GROUP, _MOST_OPS, _IN, _OUT = 256, 64, 64, 0, 1  # the last: buffers given
+_WIDEST_HEAD, _MOST_GROUP, _MOST_OPS = 256, 64, 64
+_IN, _OUT = 0, 1  # buffers that the caller gives
 
 
 class _Unsupported(Exception):  # noqa: N818 - it never leaves this module
     """There is no operation for it."""
-
-
-@dataclass
-class Plan:
-    """The operations of a layer, and what they need.
-
-    Attributes
-    ----------
-    ops : ctypes array of Op
-    widths : list of int
-        Floats a token of each buffer; those of the caller are the first two.
-    products : set of (int, int)
-        Types and columns of the products, which say how much scratch memory is needed.
-    heads : Heads
-        Without the cache.
-    spec : Spec
-        What it was written for.
-    kept : list
-        What the pointers point into.
-    bound : tuple, optional
-        The arrays of the cache that it ran with last, weakly, and the heads with them.
-    """
-
-    ops: Any
-    widths: list[int]
-    products: set[tuple[int, int]]
-    heads: Heads
-    spec: Spec
-    kept: list[Any]
-    bound: tuple[Any, Any, Heads] | None = None
 
 
 def plan(layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 from typing import Any
 from weakref import ref
 
@@ -16,7 +15,7 @@ from abi.kernels import KVLayer, Profile, Span, Step
 from abi_accel._exports import BUFFERS, TABLES, Heads, Layers, Program, SpanStruct
 from abi_accel._library import Library
 from abi_accel._noted import run_noted
-from abi_accel._program import Plan
+from abi_accel._plan import Plan, layout
 from abi_accel._weights import address
 
 __all__ = ["run"]
@@ -25,8 +24,6 @@ F32 = npt.NDArray[np.float32]
 Room = Callable[[int], int]
 
 _P, _N = ctypes.c_void_p, ctypes.c_size_t
-_FLOATS = 16  # of a cache line: buffers begin at one
-_LINE = 64  # bytes of one
 _HELD = {"f32": np.float32, "f16": np.float16}
 
 
@@ -64,15 +61,17 @@ def run(
     if len(plans) > 1:  # the second layer writes where the first read
         other[...] = given
         given = other
-    threads = library.n_threads
-    program = _program(library, threads, plans, (given, out), cis, room)
+    program = _program(library, plans, (given, out), cis, room)
     heads = [_bound(plan, cache) for plan, cache in zip(plans, caches, strict=True)]
-    made = {id(step.spans): _spans(step.spans) for step in steps}
+    made: dict[int, Any] = {}
+    for step in steps:  # mostly those of one object
+        if id(step.spans) not in made:
+            made[id(step.spans)] = _spans(step.spans)
     program.n_spans = len(steps[0].spans)
     columns = _columns(plans, heads, [made[id(step.spans)] for step in steps])
     layers = Layers(*map(ctypes.addressof, columns), len(plans))
     if profile is None:
-        library.layers(ctypes.byref(program), ctypes.byref(layers), threads)
+        library.layers(ctypes.byref(program), ctypes.byref(layers), library.n_threads)
     else:
         spans = [step.spans for step in steps]
         run_noted(library, program, layers, plans, caches, spans, profile)
@@ -92,25 +91,15 @@ def _columns(plans: Sequence[Plan], heads: Sequence[Heads], spans: Sequence[Any]
 
 
 def _program(
-    library: Library,
-    threads: int,
-    plans: Sequence[Plan],
-    outer: tuple[F32, F32],
-    cis: list[F32],
-    room: Room,
+    library: Library, plans: Sequence[Plan], outer: tuple[F32, F32], cis: list[F32], room: Room
 ) -> Program:
     """What all layers share: memory for the widest of each buffer, and the tables."""
     n = len(outer[0])
-    starts, total = [], 0
-    for widths in zip_longest(*(plan.widths[2:] for plan in plans), fillvalue=0):
-        starts.append(4 * total)
-        total += -(-n * max(widths) // _FLOATS) * _FLOATS
-    products = set().union(*(plan.products for plan in plans))
-    rounding = _whole(max(library.scratch_size(t, k, n, threads) for t, k in products))
-    own = _whole(library.piece_size())
-    scratch = room(rounding + threads * own + 4 * total)
-    base = scratch + rounding + threads * own
-    buffers = [*map(address, outer), *(base + start for start in starts)]
+    need = layout(library, plans, n)
+    threads = library.n_threads * need.own
+    scratch = room(need.rounding + threads + need.total)
+    base = scratch + need.rounding + threads
+    buffers = [*map(address, outer), *(base + start for start in need.starts)]
     buffers += [0] * (BUFFERS - len(buffers))
     rest = TABLES - len(cis)
     return Program(
@@ -119,14 +108,9 @@ def _program(
         cis=tuple([*map(address, cis)] + [0] * rest),
         n_rot=tuple([2 * table.shape[1] for table in cis] + [0] * rest),
         scratch=scratch,
-        own=rounding,
-        own_size=own,
+        own=need.rounding,
+        own_size=need.own,
     )
-
-
-def _whole(n_bytes: int) -> int:
-    """Up to a whole cache line."""
-    return -(-n_bytes // _LINE) * _LINE
 
 
 def _spans(spans: Sequence[Span]) -> Any:

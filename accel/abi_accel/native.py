@@ -21,7 +21,8 @@ from abi_accel._exports import Matmul
 from abi_accel._graphs import NativeGraphs
 from abi_accel._library import load
 from abi_accel._partitions import NativePartitions
-from abi_accel._program import Plan, plan
+from abi_accel._plan import Plan
+from abi_accel._program import plan
 from abi_accel._run import run
 from abi_accel._weights import DENSE, Native, address, aligned
 

@@ -29,6 +29,12 @@ typedef void work(struct thread *t, const void *arguments);
 /* Wait for all threads of the job. */
 void abi_barrier(struct thread *t);
 
+/* The same; the last to come does some work alone before they go on. */
+void abi_meet(struct thread *t, work *last, const void *arguments);
+
+/* Nothing of any stage is taken any more; while the others wait. */
+void abi_again(struct thread *t);
+
 /* The first of the next `step` pieces of a stage that nobody has taken yet. */
 size_t abi_take(struct thread *t, int stage, size_t step);
 
@@ -46,6 +52,8 @@ struct matmul {
     int32_t type;
 };
 
+struct program;
+struct layers;
 struct walk;
 struct choice;
 struct scan;
@@ -63,7 +71,8 @@ struct search {
 /* What an instruction set has. */
 struct isa {
     const char *name;
-    work *matmul, *program;
+    work *matmul;
+    void (*layers)(struct program *p, const struct layers *all, size_t n_threads);
     size_t (*scratch)(int type, size_t k, size_t n_tokens, size_t n_threads);
     size_t (*piece)(void); /* bytes that a thread needs for attention */
     const struct search *search;

@@ -17,19 +17,21 @@
 
 INLINE size_t width_of(int type) { return type == F32 ? 4 : 2; }
 
-/* 16 weights from column c on, those beyond k zero. */
-INLINE f32x16 load_weights(int type, const uint8_t *row, size_t c, size_t k) {
-    const uint8_t *p = row + c * width_of(type);
-    uint8_t part[64] = {0};
-    if (k - c < 16) {
-        __builtin_memcpy(part, p, (k - c) * width_of(type));
-        p = part;
-    }
+INLINE f32x16 load_16(int type, const uint8_t *p) {
     if (type == F32) return load_f32((const float *)p);
     if (type == F16) return load_f16(p);
     u16x16 h;
     __builtin_memcpy(&h, p, sizeof h);
     return (f32x16)(__builtin_convertvector(h, u32x16) << 16);
+}
+
+/* 16 weights from column c on, those beyond k zero. */
+INLINE f32x16 load_weights(int type, const uint8_t *row, size_t c, size_t k) {
+    const uint8_t *p = row + c * width_of(type);
+    if (k - c >= 16) return load_16(type, p);
+    uint8_t part[64] = {0};
+    __builtin_memcpy(part, p, (k - c) * width_of(type));
+    return load_16(type, part);
 }
 
 INLINE void store_some(float *out, f32x16 v, size_t n) {

@@ -42,18 +42,7 @@ EXPORT size_t abi_piece_size(void) { return chosen->piece(); }
 
 /* What the last layer made is in the second buffer. */
 EXPORT void abi_layers(struct program *p, const struct layers *all, size_t n_threads) {
-    for (size_t i = 0; i < all->n_layers; i++) {
-        if (i) {
-            float *made = p->buffers[1];
-            p->buffers[1] = p->buffers[0];
-            p->buffers[0] = made;
-        }
-        p->ops = all->ops[i];
-        p->n_ops = all->n_ops[i];
-        p->heads = all->heads[i];
-        p->spans = all->spans[i];
-        abi_run(chosen->program, p, n_threads);
-    }
+    chosen->layers(p, all, n_threads);
 }
 
 /* Bytes of scratch memory that each thread of a walk, or of a choice, needs. */

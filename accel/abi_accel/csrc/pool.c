@@ -26,6 +26,12 @@ size_t abi_take(struct thread *t, int stage, size_t step) {
     return __atomic_fetch_add(&t->job->next[stage].value, step, __ATOMIC_RELAXED);
 }
 
+void abi_again(struct thread *t) {
+    for (int i = 0; i < STAGES; i++) __atomic_store_n(&t->job->next[i].value, 0, __ATOMIC_RELAXED);
+}
+
+void abi_barrier(struct thread *t) { abi_meet(t, 0, 0); }
+
 static void alone(work *run, const void *arguments) {
     struct job job = {0};
     struct thread me = {&job, 0, 1};
@@ -34,7 +40,9 @@ static void alone(work *run, const void *arguments) {
 
 #if defined(__wasm__)
 
-void abi_barrier(struct thread *t) { (void)t; }
+void abi_meet(struct thread *t, work *last, const void *arguments) {
+    if (last) last(t, arguments);
+}
 
 void abi_run(work *run, const void *arguments, size_t count) {
     (void)count;
@@ -96,12 +104,15 @@ static void offer(void) { sched_yield(); }
 
 static size_t sleeping;
 
-void abi_barrier(struct thread *t) {
+void abi_meet(struct thread *t, work *last, const void *arguments) {
     struct job *job = t->job;
+    struct thread one = {job, 0, 1};
+    if (t->count == 1 && last) last(&one, arguments);
     if (t->count == 1) return;
     size_t phase = LOAD(job->phase.value);
     if (ADD(job->arrived.value, 1) + 1 == t->count) {
         STORE(job->arrived.value, 0);
+        if (last) last(&one, arguments);
         STORE(job->phase.value, phase + 1);
         return;
     }

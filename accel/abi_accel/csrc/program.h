@@ -77,4 +77,17 @@ struct program {
     size_t own_size;  /* of each */
 };
 
+/* To a layer; what the one before wrote is what it reads. */
+static inline void next_layer(struct program *p, const struct layers *all, size_t i) {
+    if (i) {
+        float *made = p->buffers[1];
+        p->buffers[1] = p->buffers[0];
+        p->buffers[0] = made;
+    }
+    p->ops = all->ops[i];
+    p->n_ops = all->n_ops[i];
+    p->heads = all->heads[i];
+    p->spans = all->spans[i];
+}
+
 #endif

@@ -1,7 +1,5 @@
 /* All kernels, compiled once for each instruction set. */
-#include "attention.h"
-#include "matmul.h"
-#include "program.h"
+#include "layers.h"
 
 #define QUOTE(a) #a
 #define STRING(a) QUOTE(a)
@@ -17,46 +15,15 @@ static void matmul(struct thread *t, const void *arguments) {
     product(t, p, 0);
 }
 
-INLINE struct matmul product_of(const struct program *p, const struct op *op) {
-    return (struct matmul){op->w, p->buffers[op->a], p->buffers[op->out], p->scratch, op->bias,
-                           op->n, op->k, p->n_tokens, op->n, op->type};
-}
-
-static void one_op(struct thread *t, const struct program *p, int i) {
-    const struct op *op = p->ops + i;
-    struct matmul m;
-    struct rounded a;
-    switch (op->kind) {
-    case OP_RMS_NORM: case OP_LAYER_NORM: op_norm(t, p, op); break;
-    case OP_ROUND:
-        m = product_of(p, op);
-        place(m.type, m.k, m.n_tokens, m.scratch, &a);
-        round_all(t, &m, &a);
-        break;
-    case OP_MATMUL:
-        m = product_of(p, op);
-        product(t, &m, i);
-        break;
-    case OP_ROPE: op_rope(t, p, op); break;
-    case OP_APPEND: op_append(t, p, op); break;
-    case OP_ATTENTION:
-        op_attention(t, p, op, i, (struct piece *)(p->scratch + p->own + t->index * p->own_size));
-        break;
-    default: op_each(t, p, op); break;
-    }
-}
-
-static void program(struct thread *t, const void *arguments) {
-    const struct program *p = arguments;
-    for (size_t i = 0; i < p->n_ops; i++) {
-        one_op(t, p, (int)i);
-        if (p->ops[i].meet) abi_barrier(t);
-    }
+static void layers(struct program *p, const struct layers *all, size_t n_threads) {
+    struct course c = {p, all, 0, 0};
+    next_layer(p, all, 0);
+    abi_run(program, &c, n_threads);
 }
 
 static size_t piece_size(void) { return sizeof(struct piece); }
 
 extern const struct search NAMED(abi_search_, ABI_ISA);
 
-const struct isa NAMED(abi_isa_, ABI_ISA) = {STRING(ABI_ISA), matmul, program, scratch, piece_size,
+const struct isa NAMED(abi_isa_, ABI_ISA) = {STRING(ABI_ISA), matmul, layers, scratch, piece_size,
                                              &NAMED(abi_search_, ABI_ISA)};

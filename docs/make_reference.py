@@ -60,8 +60,8 @@ ENVIRONMENT = {
         "which a C compiler is needed. Unset: the wheel is pure."
     ),
     "ABI_NATIVE_ISA": (
-        "Instruction set of the native kernels: `scalar`, `avx2`, `avx512` or `amx` on x86-64, "
-        "`neon` or `dotprod` on aarch64. Unset: the best that the machine has."
+        "Instruction set of the native kernels: `scalar`, `avx2`, `avxvnni`, `avx512` or `amx` on "
+        "x86-64, `neon` or `dotprod` on aarch64. Unset: the best that the machine has."
     ),
     "ABI_NATIVE_LIBRARY": (
         "Path of the native library to load instead of the one in the package `abi_accel`."

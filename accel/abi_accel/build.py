@@ -29,9 +29,12 @@ _SOURCES = _HERE / "csrc"
 _FLAGS = ("-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fPIC", "-g0")
 
 _AVX2 = ("-mavx2", "-mfma", "-mf16c")
+_AVXVNNI = (*_AVX2, "-mavxvnni")
 _AVX512 = (*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni")
 _AMX = (*_AVX512, "-mamx-tile", "-mamx-int8", "-mamx-bf16", "-mavx512bf16")
-_X86: dict[str, tuple[str, ...]] = {"scalar": (), "avx2": _AVX2, "avx512": _AVX512, "amx": _AMX}
+_X86: dict[str, tuple[str, ...]] = {
+    "scalar": (), "avx2": _AVX2, "avxvnni": _AVXVNNI, "avx512": _AVX512, "amx": _AMX,
+}  # fmt: skip
 _ARM: dict[str, tuple[str, ...]] = {"neon": (), "dotprod": ("-mcpu=generic+v8_2a+dotprod",)}
 
 

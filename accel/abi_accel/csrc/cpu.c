@@ -27,30 +27,31 @@ static int tiles_allowed(void) {
 
 static int has(uint32_t value, uint32_t bits) { return (value & bits) == bits; }
 
-int abi_cpu_level(void) {
-    uint32_t a, b, c, d, c1, b7, c7, d7;
-    if (!__get_cpuid(1, &a, &b, &c1, &d)) return 0;
-    if (!has(c1, 1u << 12 | 1u << 27 | 1u << 28 | 1u << 29)) return 0; /* FMA, XSAVE, AVX, F16C */
+enum { SCALAR = 1, AVX2 = 2, AVXVNNI = 4, AVX512 = 8, AMX = 16 };
+
+unsigned abi_cpu_sets(void) {
+    uint32_t a, b, c, d, c1, a7 = 0, b7, c7, d7;
+    unsigned sets = SCALAR;
+    if (!__get_cpuid(1, &a, &b, &c1, &d)) return sets;
+    if (!has(c1, 1u << 12 | 1u << 27 | 1u << 28 | 1u << 29)) return sets; /* FMA, XSAVE, AVX, F16C */
     uint64_t os = states();
-    if ((os & OS_AVX) != OS_AVX || !__get_cpuid_count(7, 0, &a, &b7, &c7, &d7)) return 0;
-    if (!has(b7, 1u << 5)) return 0; /* AVX2 */
-    uint32_t f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
-    if ((os & OS_AVX512) != OS_AVX512 || !has(b7, f_dq_bw_vl)) return 1;
-    if (!has(c7, 1u << 11)) return 1; /* VNNI */
-    uint32_t bf16_tile_int8 = 1u << 22 | 1u << 24 | 1u << 25;
-    if ((os & OS_AMX) != OS_AMX || !has(d7, bf16_tile_int8)) return 2;
-    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !has(a, 1u << 5)) return 2; /* bfloat16 */
-    return tiles_allowed() ? 3 : 2;
+    if ((os & OS_AVX) != OS_AVX || !__get_cpuid_count(7, 0, &a, &b7, &c7, &d7)) return sets;
+    if (!has(b7, 1u << 5)) return sets; /* AVX2 */
+    sets |= AVX2;
+    if (a && !__get_cpuid_count(7, 1, &a7, &b, &c, &d)) a7 = 0;
+    if (has(a7, 1u << 4)) sets |= AVXVNNI;
+    uint32_t f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, vnni = 1u << 11;
+    if ((os & OS_AVX512) != OS_AVX512 || !has(b7, f_dq_bw_vl) || !has(c7, vnni)) return sets;
+    sets |= AVX512;
+    uint32_t bf16_tile_int8 = 1u << 22 | 1u << 24 | 1u << 25, bf16 = 1u << 5;
+    if ((os & OS_AMX) != OS_AMX || !has(d7, bf16_tile_int8) || !has(a7, bf16)) return sets;
+    return tiles_allowed() ? sets | AMX : sets;
 }
 
 #elif defined(__aarch64__)
 #if defined(__linux__)
 #include <sys/auxv.h>
-int abi_cpu_level(void) {
-    unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
-    if (!(first >> 20 & 1)) return 0;    /* ASIMDDP */
-    return second >> 13 & 1 ? 2 : 1;     /* I8MM */
-}
+unsigned abi_cpu_sets(void) { return getauxval(AT_HWCAP) >> 20 & 1 ? 3 : 1; } /* ASIMDDP */
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
 static int flag(const char *name) {
@@ -58,14 +59,11 @@ static int flag(const char *name) {
     size_t size = sizeof value;
     return sysctlbyname(name, &value, &size, 0, 0) == 0 && value;
 }
-int abi_cpu_level(void) {
-    if (!flag("hw.optional.arm.FEAT_DotProd")) return 0;
-    return flag("hw.optional.arm.FEAT_I8MM") ? 2 : 1;
-}
+unsigned abi_cpu_sets(void) { return flag("hw.optional.arm.FEAT_DotProd") ? 3 : 1; }
 #else
-int abi_cpu_level(void) { return 0; }
+unsigned abi_cpu_sets(void) { return 1; }
 #endif
 
 #else
-int abi_cpu_level(void) { return 0; }
+unsigned abi_cpu_sets(void) { return 1; }
 #endif

@@ -4,7 +4,7 @@
 
 #include "abi.h"
 
-/* How far up the list of its architecture this machine goes. */
-int abi_cpu_level(void);
+/* Those that this machine can run: bit i is the i-th of its architecture's list. */
+unsigned abi_cpu_sets(void);
 
 #endif

@@ -5,9 +5,9 @@
 #include "types.h"
 
 #if defined(__x86_64__)
-extern const struct isa abi_isa_scalar, abi_isa_avx2, abi_isa_avx512, abi_isa_amx;
-static const struct isa *const list[] = {&abi_isa_scalar, &abi_isa_avx2, &abi_isa_avx512,
-                                         &abi_isa_amx};
+extern const struct isa abi_isa_scalar, abi_isa_avx2, abi_isa_avxvnni, abi_isa_avx512, abi_isa_amx;
+static const struct isa *const list[] = {&abi_isa_scalar, &abi_isa_avx2, &abi_isa_avxvnni,
+                                         &abi_isa_avx512, &abi_isa_amx};
 #elif defined(__aarch64__)
 extern const struct isa abi_isa_neon, abi_isa_dotprod;
 static const struct isa *const list[] = {&abi_isa_neon, &abi_isa_dotprod};
@@ -20,15 +20,23 @@ enum { COUNT = sizeof list / sizeof *list };
 
 static const struct isa *chosen;
 
-/* How many instruction sets this machine can run, worst first. */
-EXPORT int abi_isa_count(void) {
-    int level = abi_cpu_level() + 1;
-    return level < COUNT ? level : COUNT;
+/* The i-th of the instruction sets that this machine can run, worst first, or none. */
+static const struct isa *nth(int i) {
+    unsigned sets = abi_cpu_sets();
+    for (int j = 0; j < COUNT; j++)
+        if (sets >> j & 1 && i-- == 0) return list[j];
+    return 0;
 }
 
-EXPORT const char *abi_isa_name(int i) { return list[i]->name; }
+EXPORT int abi_isa_count(void) {
+    int count = 0;
+    while (nth(count)) count++;
+    return count;
+}
 
-EXPORT void abi_isa_choose(int i) { chosen = list[i]; }
+EXPORT const char *abi_isa_name(int i) { return nth(i)->name; }
+
+EXPORT void abi_isa_choose(int i) { chosen = nth(i); }
 
 EXPORT size_t abi_scratch_size(int type, size_t k, size_t n_tokens, size_t n_threads) {
     return chosen->scratch(type, k, n_tokens, n_threads);

@@ -114,10 +114,18 @@ INLINE f32x16 load_f16(const void *p) {
 #endif
 }
 
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#define ABI_BY_UNSIGNED /* one instruction multiplies unsigned bytes with signed ones */
+#endif
+
 /* s + the products of 4 bytes of w, unsigned and below 128, with the 4 signed bytes of x. */
 INLINE i32x16 dot_unsigned(i32x16 s, u8x64 w, int32_t x) {
 #if defined(__AVX512VNNI__)
     return (i32x16)_mm512_dpbusd_epi32((__m512i)s, (__m512i)w, _mm512_set1_epi32(x));
+#elif defined(__AVXVNNI__)
+    __m256i *part = (__m256i *)&s, *weights = (__m256i *)&w, xs = _mm256_set1_epi32(x);
+    for (int i = 0; i < 2; i++) part[i] = _mm256_dpbusd_avx_epi32(part[i], weights[i], xs);
+    return s;
 #elif defined(__AVX2__)
     __m256i *part = (__m256i *)&s, *weights = (__m256i *)&w;
     __m256i ones = _mm256_set1_epi16(1), xs = _mm256_set1_epi32(x);
@@ -140,14 +148,14 @@ INLINE i32x16 dot_unsigned(i32x16 s, u8x64 w, int32_t x) {
 }
 
 /* The same of signed bytes of w; `SIGNED_EXTRA` times the sum of x is added to what it gives. */
-#if defined(__AVX512VNNI__)
+#if defined(ABI_BY_UNSIGNED)
 #define SIGNED_EXTRA 128
 #else
 #define SIGNED_EXTRA 0
 #endif
 
 INLINE u8x64 ready_signed(u8x64 w) {
-#if defined(__AVX512VNNI__)
+#if defined(ABI_BY_UNSIGNED)
     return w ^ 0x80;
 #else
     return w;
@@ -155,7 +163,7 @@ INLINE u8x64 ready_signed(u8x64 w) {
 }
 
 INLINE i32x16 dot_signed(i32x16 s, u8x64 w, int32_t x) {
-#if defined(__AVX512VNNI__) || !defined(__AVX2__)
+#if defined(ABI_BY_UNSIGNED) || !defined(__AVX2__)
     return dot_unsigned(s, w, x); /* elsewhere bytes of w are taken as signed */
 #else
     __m256i *part = (__m256i *)&s, *weights = (__m256i *)&w;

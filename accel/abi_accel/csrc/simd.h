@@ -32,14 +32,15 @@ typedef uint8_t u8x16 __attribute__((vector_size(16)));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-#define AHEAD 4096 /* bytes: how far ahead weights are asked for */
 #define LANES 16 /* rows of weights that lie side by side */
 
-/* Where what is read once is fetched to, as measured: the second cache by Intel's machines with a
- * matrix unit, the first, to leave it soonest, by others. */
+/* How far ahead weights are asked for, in bytes, and to which cache, as what is read once; as
+ * measured: of Intel's machines with a matrix unit, and of AMD's. */
 #if defined(__AMX_INT8__)
+#define AHEAD 4096
 #define ONCE 2
 #else
+#define AHEAD 10240
 #define ONCE 0
 #endif
 

@@ -51,6 +51,10 @@ def add_model(parser: argparse.ArgumentParser, *, compute: bool) -> None:
         )  # fmt: skip
         parser.add_argument("--kernels", metavar="NAME", help="numpy, native (default: automatic)")
         parser.add_argument(
+            "-t", "--threads", type=int, metavar="N",
+            help="threads of the native kernels (default: the CPUs that the process may use)",
+        )  # fmt: skip
+        parser.add_argument(
             "--lora", action="append", default=[], metavar="FILE[:STRENGTH]",
             help="apply a LoRA adapter (strength 1); repeatable",
         )  # fmt: skip
@@ -79,6 +83,7 @@ def load_model(args: argparse.Namespace) -> Model:
             n_ctx=args.ctx or None,
             weights=args.weights,
             kernels=args.kernels,
+            n_threads=args.threads,
             tokenizer_pre=args.tokenizer_pre,
             type_k=args.cache_type_k,
             type_v=args.cache_type_v,

@@ -28,6 +28,7 @@ PARAMETERS: dict[str, str] = {
     "n": "--choices",
     "n_ctx": "--ctx",
     "n_keep": "--keep",
+    "n_threads": "--threads",
     "pooling": "--pooling",
     "stop": "--stop",
     "template": "--chat-template-file",

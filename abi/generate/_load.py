@@ -24,6 +24,7 @@ def load(
     n_ctx: int | None = None,
     weights: str = "auto",
     kernels: str | None = None,
+    n_threads: int | None = None,
     type_k: str = "f32",
     type_v: str = "f32",
     swa_full: bool = False,
@@ -45,6 +46,9 @@ def load(
         the file's own size); "auto" expands if that takes at most 60% of the free memory.
     kernels : str, optional
         Name of the kernels; None as `abi.kernels.select` decides.
+    n_threads : int, optional
+        Threads of the native kernels, from now on and for all models of the process; None leaves
+        them, which are at first as many as the CPUs that it may use, or `ABI_THREADS`.
     type_k, type_v : {"f32", "f16", "q8_0", "q4_0"}
         How the cache holds keys and values. float32 computes fastest here; the others take
         a half, a quarter and an eighth of its memory.
@@ -74,7 +78,7 @@ def load(
     NotPulledError
         If it is a model's name and the cache does not hold it; nothing is ever downloaded.
     KernelError
-        If the kernels were asked for by name and cannot be used.
+        If the kernels were asked for by name and cannot be used, or cannot have `n_threads`.
 
     Examples
     --------
@@ -82,13 +86,15 @@ def load(
     >>> abi.load().config.arch.name
     'llama'
     """
-    for name, value in (("n_batch", n_batch), ("n_ctx", n_ctx)):
+    for name, value in (("n_batch", n_batch), ("n_ctx", n_ctx), ("n_threads", n_threads)):
         if value is not None and (type(value) is not int or value < 1):
             raise InputError(f"{name}={value!r}: expected a whole number above 0")
     if not isinstance(swa_full, bool):
         raise InputError(f"swa_full={swa_full!r}: expected True or False")
-    file = read(locate(source))
-    transformer = load_transformer(file, select(kernels), weights=weights, progress=progress)
+    file, chosen = read(locate(source)), select(kernels)
+    if n_threads is not None:
+        chosen.set_threads(n_threads)
+    transformer = load_transformer(file, chosen, weights=weights, progress=progress)
     tokenizer = Tokenizer.from_metadata(file.metadata, pre=tokenizer_pre)
     if len(tokenizer) != transformer.n_vocab:
         message = f"{len(tokenizer)} tokens but embeddings for {transformer.n_vocab}"

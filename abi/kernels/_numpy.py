@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abi._platform import has_blas
-from abi.errors import InputError
+from abi.errors import InputError, KernelError
 from abi.kernels._act import activate, gated
 from abi.kernels._attention import attend, visible
 from abi.kernels._costs import SearchCosts
@@ -55,6 +55,19 @@ class NumpyKernels(CacheKernels, SearchKernels, GraphKernels, PartitionKernels):
     def available(cls) -> str | None:
         """None if these kernels can run here, else the reason they cannot."""
         return None
+
+    def set_threads(self, n: int) -> None:
+        """Compute with n threads from now on, in the whole process.
+
+        Raises
+        ------
+        KernelError
+            These kernels cannot: NumPy's products have the threads of its BLAS.
+        """
+        raise KernelError(
+            f"n_threads={n}: the {self.name} kernels compute with the threads of NumPy's BLAS; set "
+            f"OPENBLAS_NUM_THREADS={n} before Python starts, or install abi-accel"
+        )
 
     # -- edge: the only copies between host and device ------------------------------------
 

@@ -192,14 +192,13 @@ class NativeGraphs(NativeScan):
         walk.queries, walk.n_queries = address(asked), len(asked)
         walk.own = library.walk_own(ctypes.byref(walk))
         walk.scratch = self._room(walk.own * n)
-        marks = self._marks(len(graph.levels))
+        marks = self._marks(len(graph.levels), n)
         walk.marks, walk.marked = address(marks), marks.shape[1]
         library.walk(ctypes.byref(walk), n)
 
-    def _marks(self, n_rows: int) -> npt.NDArray[np.uint8]:
+    def _marks(self, n_rows: int, n_threads: int) -> npt.NDArray[np.uint8]:
         """Marks of the rows that a walk met, for each thread; kept, and never cleared here."""
         have: npt.NDArray[np.uint8] | None = getattr(self._own, "marks", None)
-        n_threads = self._library.n_threads
         if have is None or have.shape[1] <= n_rows or len(have) < n_threads:
             width = -(-(n_rows + n_rows // 4 + 1) // _LINE) * _LINE
             have = self._own.marks = np.zeros((n_threads, width), np.uint8)

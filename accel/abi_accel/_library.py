@@ -66,6 +66,18 @@ class Library:
         self._library.abi_isa_choose(self.isas.index(isa))
         self.isa = isa
 
+    def set_threads(self, n: int) -> None:
+        """Have n threads compute; those that are more than that go on sleeping.
+
+        Raises
+        ------
+        KernelError
+            If it is not 1 to 256.
+        """
+        if type(n) is not int or not 1 <= n <= _MOST_THREADS:
+            raise KernelError(f"n_threads={n!r}: expected 1 to {_MOST_THREADS}")
+        self.n_threads = n
+
 
 def _threads() -> int:
     """As many as the processors that this process may use, or what `ABI_THREADS` says."""

@@ -20,6 +20,7 @@ _TYPES = {kind.id: kind for kind in TYPES.values()}
 
 def run_noted(
     library: Any,
+    threads: int,
     program: Program,
     layers: Layers,
     plans: Sequence[Plan],
@@ -40,7 +41,7 @@ def run_noted(
             columns: tuple[Any, ...] = (ops, single, heads, where)
             one = Layers(*(ctypes.addressof(column) for column in columns), 1)
             start = perf_counter()
-            library.layers(ctypes.byref(program), ctypes.byref(one), library.n_threads)
+            library.layers(ctypes.byref(program), ctypes.byref(one), threads)
             taken = perf_counter() - start
             size = _bytes(op, program.n_tokens, caches[i], spans[i])
             profile.note(KINDS[op.kind], taken, size)

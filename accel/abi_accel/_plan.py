@@ -76,9 +76,9 @@ class Plan:
     layout: Layout | None = None
 
 
-def layout(library: Library, plans: Sequence[Plan], n: int) -> Layout:
+def layout(library: Library, threads: int, plans: Sequence[Plan], n: int) -> Layout:
     """What n tokens need; the same from one token to the next, and so kept with the first plan."""
-    made_for, kept = (n, library.n_threads, library.isa), plans[0].layout
+    made_for, kept = (n, threads, library.isa), plans[0].layout
     if (
         kept is not None
         and kept.made_for == made_for
@@ -91,7 +91,7 @@ def layout(library: Library, plans: Sequence[Plan], n: int) -> Layout:
         starts.append(4 * total)
         total += -(-n * max(widths) // _FLOATS) * _FLOATS
     products = set().union(*(plan.products for plan in plans))
-    sizes = (library.scratch_size(kind, k, n, library.n_threads) for kind, k in products)
+    sizes = (library.scratch_size(kind, k, n, threads) for kind, k in products)
     rounding, own = _whole(max(sizes)), _whole(library.piece_size())
     made = Layout(made_for, tuple(map(ref, plans)), rounding, own, starts, 4 * total)
     plans[0].layout = made

@@ -1,7 +1,7 @@
 """A layer's operations, written once from its tensors and numbers.
 
 The order is that of `ComposedKernels.block`, which does the same by one call each. What a layer has
-that no operation does (experts, adapters, linear biases, a cache in blocks) gives no program, and
+that no operation does (experts, adapters, linear biases) gives no program, and
 the reference composes it. Sizes are checked here, because the kernels check nothing.
 """
 
@@ -24,10 +24,10 @@ __all__ = ["plan"]
 
 KINDS = (
     "rms_norm", "layer_norm", "round", "matmul", "rope", "append", "attention", "glu", "act", "add",
-    "scale",
+    "scale", "rotate",
 )  # fmt: skip
 ACTS = ("silu", "gelu", "relu", "sigmoid", "tanh")
-CACHES = {"f32": 0, "f16": 1}
+CACHES = {"f32": 0, "f16": 1, "q8_0": 8, "q4_0": 2}
 
 _WIDEST_HEAD, _MOST_GROUP, _MOST_OPS = 256, 64, 64
 _IN, _OUT = 0, 1  # buffers that the caller gives
@@ -70,9 +70,8 @@ class _Writer:
         if (
             self.layer.ffn_gate_inp is not None
             or spec.alibi
-            or cache.rotate_k
-            or cache.rotate_v
             or not {cache.type_k, cache.type_v} <= CACHES.keys()
+            or (spec.head_dim % 32 and not {cache.type_k, cache.type_v} <= {"f32", "f16"})
             or spec.head_dim > _WIDEST_HEAD
             or spec.n_head // spec.n_head_kv > _MOST_GROUP
             or spec.n_head % spec.n_head_kv
@@ -130,9 +129,18 @@ class _Writer:
             for x in (q, k):
                 self._op("rope", a=x, out=x, n=self.widths[x], k=spec.head_dim, type=spec.rope,
                          flag=spec.rope_neox, meet=x == k)  # fmt: skip
+        self._rotate(self.cache.rotate_k, q, k)
+        self._rotate(self.cache.rotate_v, v)
         self._op("append", a=k, b=v)
         mixed = self._op("attention", a=q, out=self._buffer(self.widths[q]))
+        self._rotate(self.cache.rotate_v, mixed)  # it is its own inverse
         return self._linear(mixed, layer.attn_output, layer.attn_output_bias)
+
+    def _rotate(self, side: int, *buffers: int) -> None:
+        for x in buffers if side else ():
+            if self.spec.head_dim % side or side & (side - 1):
+                raise InputError(f"heads of {self.spec.head_dim}, and rotations of {side}")
+            self._op("rotate", a=x, out=x, n=self.widths[x], k=side, meet=x == buffers[-1])
 
     def _qkv(self, h: int) -> tuple[int, int, int]:
         layer, spec = self.layer, self.spec

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from abi.errors import InputError
 from abi.kernels import KVLayer, Profile, Span, Step
+from abi.quant import TYPES
 from abi_accel._exports import BUFFERS, TABLES, Heads, Layers, Program, SpanStruct
 from abi_accel._library import Library
 from abi_accel._noted import run_noted
@@ -24,7 +25,7 @@ F32 = npt.NDArray[np.float32]
 Room = Callable[[int], int]
 
 _P, _N = ctypes.c_void_p, ctypes.c_size_t
-_HELD = {"f32": np.float32, "f16": np.float16}
+_HELD = {"f32": np.float32, "f16": np.float16}  # others in blocks, which are bytes
 
 
 def run(
@@ -61,7 +62,8 @@ def run(
     if len(plans) > 1:  # the second layer writes where the first read
         other[...] = given
         given = other
-    program = _program(library, plans, (given, out), cis, room)
+    threads = library.n_threads  # asked once: what is laid out for them must suffice
+    program = _program(library, threads, plans, (given, out), cis, room)
     heads = [_bound(plan, cache) for plan, cache in zip(plans, caches, strict=True)]
     made: dict[int, Any] = {}
     for step in steps:  # mostly those of one object
@@ -71,10 +73,10 @@ def run(
     columns = _columns(plans, heads, [made[id(step.spans)] for step in steps])
     layers = Layers(*map(ctypes.addressof, columns), len(plans))
     if profile is None:
-        library.layers(ctypes.byref(program), ctypes.byref(layers), library.n_threads)
+        library.layers(ctypes.byref(program), ctypes.byref(layers), threads)
     else:
         spans = [step.spans for step in steps]
-        run_noted(library, program, layers, plans, caches, spans, profile)
+        run_noted(library, threads, program, layers, plans, caches, spans, profile)
     return out if len(plans) % 2 else other
 
 
@@ -91,14 +93,19 @@ def _columns(plans: Sequence[Plan], heads: Sequence[Heads], spans: Sequence[Any]
 
 
 def _program(
-    library: Library, plans: Sequence[Plan], outer: tuple[F32, F32], cis: list[F32], room: Room
+    library: Library,
+    threads: int,
+    plans: Sequence[Plan],
+    outer: tuple[F32, F32],
+    cis: list[F32],
+    room: Room,
 ) -> Program:
     """What all layers share: memory for the widest of each buffer, and the tables."""
     n = len(outer[0])
-    need = layout(library, plans, n)
-    threads = library.n_threads * need.own
-    scratch = room(need.rounding + threads + need.total)
-    base = scratch + need.rounding + threads
+    need = layout(library, threads, plans, n)
+    own = threads * need.own
+    scratch = room(need.rounding + own + need.total)
+    base = scratch + need.rounding + own
     buffers = [*map(address, outer), *(base + start for start in need.starts)]
     buffers += [0] * (BUFFERS - len(buffers))
     rest = TABLES - len(cis)
@@ -125,13 +132,16 @@ def _bound(plan: Plan, cache: KVLayer) -> Heads:
         if k() is cache.k and v() is cache.v:
             return known
     heads = Heads.from_buffer_copy(plan.heads)
-    shape = (cache.k.shape[0], heads.n_head_kv, cache.k.shape[2], heads.head_dim)
+    places = (cache.k.shape[0], heads.n_head_kv, cache.k.shape[2])
     for store, kind in ((cache.k, cache.type_k), (cache.v, cache.type_v)):
+        dtype = _HELD.get(kind, np.uint8)
+        n = TYPES[kind.upper()].n_bytes(heads.head_dim) // np.dtype(dtype).itemsize
+        shape = (*places, n)
         if store.shape != shape or not store.flags.c_contiguous:
             raise InputError(f"a cache of shape {store.shape}: expected {shape}, contiguous")
-        if store.dtype != _HELD[kind]:
-            raise InputError(f"a cache of {store.dtype}: expected {_HELD[kind].__name__}")
-    heads.k, heads.v, heads.capacity = address(cache.k), address(cache.v), shape[2]
+        if store.dtype != dtype:
+            raise InputError(f"a cache of {store.dtype}: expected {dtype.__name__}")
+    heads.k, heads.v, heads.capacity = address(cache.k), address(cache.v), places[2]
     plan.bound = (ref(cache.k), ref(cache.v), heads)
     return heads
 

@@ -59,7 +59,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
     def __init__(self) -> None:
         self._library = load()
         self._own = threading.local()  # scratch memory of each thread
-        self._plans: WeakKeyDictionary[Layer, dict[tuple[str, ...], Plan | None]] = (
+        self._plans: WeakKeyDictionary[Layer, dict[tuple[str, str, int, int], Plan | None]] = (
             WeakKeyDictionary()
         )
 
@@ -68,6 +68,16 @@ class NativeKernels(NativeGraphs, NativePartitions):
         """The instruction set and the number of threads."""
         n = self._library.n_threads
         return f"{self._library.isa}, {n} thread{'s' * (n != 1)}"
+
+    def set_threads(self, n: int) -> None:
+        """Compute with n threads, 1 to 256, from now on, in the whole process.
+
+        Raises
+        ------
+        KernelError
+            If there cannot be as many.
+        """
+        self._library.set_threads(n)
 
     @classmethod
     def available(cls) -> str | None:
@@ -160,7 +170,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
 
     def _plan(self, layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:
         plans = self._plans.setdefault(layer, {})
-        key = (cache.type_k, cache.type_v, str(cache.rotate_k or cache.rotate_v))
+        key = (cache.type_k, cache.type_v, cache.rotate_k, cache.rotate_v)
         made = plans.get(key)
         if key not in plans or (made and made.spec is not spec and made.spec != spec):
             made = plans[key] = plan(layer, spec, cache, n_embd)

@@ -14,7 +14,8 @@ import pytest
 from abi_accel._library import load
 from abi_accel.build import TARGETS, host
 
-from abi.errors import KernelError
+import abi
+from abi.errors import InputError, KernelError
 from abi.kernels import NumpyKernels, candidates, conformance, select
 from abi.quant import TYPES, Tensor
 
@@ -238,3 +239,35 @@ def test_the_build_command_names_the_library(tmp_path: Path, built_native: Path)
         capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2] / "accel",
     )  # fmt: skip
     assert Path(done.stdout.strip()).exists()
+
+
+def test_threads_are_set_for_what_comes_next(native_library: Path) -> None:
+    kernels, rng = select("native"), np.random.default_rng(7)
+    weight = kernels.pack(Tensor.from_array("w", rng.standard_normal((512, 256)), "Q8_0"))
+    x = kernels.asarray(rng.standard_normal((20, 256)))
+    want, before = kernels.matmul(x, weight), load().n_threads
+    try:
+        for n in (1, 3, 2):
+            kernels.set_threads(n)
+            assert kernels.detail.endswith(f"{n} thread{'s' * (n != 1)}")
+            np.testing.assert_array_equal(kernels.matmul(x, weight), want)
+        for wrong in (0, 257, 1.5, True):
+            with pytest.raises(KernelError, match=r"n_threads=.*: expected 1 to 256"):
+                kernels.set_threads(wrong)  # type: ignore[arg-type]
+    finally:
+        kernels.set_threads(before)
+
+
+def test_a_model_says_how_many_threads(native_library: Path) -> None:
+    before = load().n_threads
+    try:
+        assert "1 thread>" in repr(abi.load(kernels="native", n_threads=1))
+        assert abi.load(kernels="native").kernels.detail.endswith("1 thread")
+    finally:
+        load().set_threads(before)
+    with pytest.raises(
+        KernelError, match=r"n_threads=2: the numpy kernels .* OPENBLAS_NUM_THREADS=2"
+    ):
+        abi.load(kernels="numpy", n_threads=2)
+    with pytest.raises(InputError, match="n_threads=0: expected a whole number above 0"):
+        abi.load(kernels="native", n_threads=0)

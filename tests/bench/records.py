@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["Record", "compare", "load", "markdown", "measured", "save"]
+from abi.kernels import select
+
+__all__ = ["Record", "compare", "load", "machine", "markdown", "measured", "save"]
 
 _LEAST_NOISE = 0.10  # share of a figure that two quiet runs differ by
 _OURS = "abi"
@@ -67,12 +71,21 @@ def measured(
     return Record(group, name, unit, values, noise, more)
 
 
+def machine() -> str:
+    """The processor, how many of it, and what our kernels use of it."""
+    cpus, info = os.cpu_count(), Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(": ", 1)[1] for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {cpus} CPUs, {select().detail}"
+
+
 def save(path: Path, records: Iterable[Record]) -> None:
-    path.write_text(json.dumps([asdict(record) for record in records], indent=1) + "\n")
+    made = {"machine": machine(), "records": [asdict(record) for record in records]}
+    path.write_text(json.dumps(made, indent=1) + "\n")
 
 
 def load(paths: Iterable[Path]) -> list[Record]:
-    return [Record(**each) for path in paths for each in json.loads(path.read_text())]
+    return [Record(**each) for path in paths for each in json.loads(path.read_text())["records"]]
 
 
 def markdown(records: Sequence[Record]) -> str:
@@ -122,8 +135,10 @@ def main() -> int:
     records = load(asked.files)
     print(markdown(records))
     if asked.write:
-        asked.write.write_text(_PAGE + markdown(records))
+        asked.write.write_text(_PAGE.format(machine()) + markdown(records))
     worse = compare(load([asked.compare]), records) if asked.compare else []
+    if worse and (other := json.loads(asked.compare.read_text())["machine"]) != machine():
+        print(f"the baseline is of another machine: {other}", file=sys.stderr)
     if asked.save:
         save(asked.save, records)
     print("\n".join(f"worse: {line}" for line in worse), file=sys.stderr)
@@ -134,7 +149,7 @@ _PAGE = """# Benchmarks
 
 Written by `nox -s bench` from what it measured: programs in turn in one run, medians, the same
 threads; "ratio" is ours by the best of the others, more is better. Machines differ and are shared:
-look at the ratios, and run it on yours.
+look at the ratios, and run it on yours. This one: {}.
 
 """
 

@@ -9,9 +9,9 @@
 
 #include "amx.h"
 #include "dense.h"
+#include "turn.h"
 
 #if defined(__AMX_BF16__)
-
 
 #define ROUGH -1 /* uppers by uppers alone */
 #define TILE_COLUMNS 32
@@ -31,26 +31,6 @@ INLINE void divide_row(f32x16 first, f32x16 second, uint8_t *upper, uint8_t *low
     u16x32 rest = (u16x32)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
     __builtin_memcpy(upper, &u, 64);
     __builtin_memcpy(lower, &rest, 64);
-}
-
-/* Let rows whose number has no bit S and those that have it change what lies across. */
-#define LIST(...) __VA_ARGS__
-#define SWAP(S, LOW, HIGH)                                                                     \
-    UNROLL for (int i = 0; i < 16; i++) if (!(i & S)) {                                        \
-        u32x16 a = r[i], b = r[i + S];                                                         \
-        r[i] = __builtin_shufflevector(a, b, LIST LOW);                                        \
-        r[i + S] = __builtin_shufflevector(a, b, LIST HIGH);                                   \
-    }
-
-/* Rows of 16 pairs to 16 pairs of rows: a tile of weights as the unit wants it. */
-INLINE void turn_pairs(uint8_t *tile) {
-    u32x16 r[16];
-    __builtin_memcpy(r, tile, TILE_BYTES);
-    SWAP(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
-    SWAP(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27), (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
-    SWAP(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29), (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-    SWAP(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30), (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
-    __builtin_memcpy(tile, r, TILE_BYTES);
 }
 
 INLINE void dense_amx_begin(void) {

@@ -37,8 +37,8 @@ INLINE void divide_weights(int type, const struct matmul *p, size_t first, uint8
             }
             divide_row(a, z, out + 64 * i, out + TILE_BYTES + 64 * i);
         }
-        turn_pairs(out);
-        turn_pairs(out + TILE_BYTES);
+        turn(out);
+        turn(out + TILE_BYTES);
     }
 }
 

@@ -7,7 +7,7 @@
 #ifndef ABI_ATTENTION_H
 #define ABI_ATTENTION_H
 
-#include "elementwise.h"
+#include "cache.h"
 
 #define BLOCK 64      /* positions */
 #define MOST_ROWS 64  /* of queries in a piece */
@@ -25,22 +25,15 @@ struct piece {
 
 INLINE size_t padded(size_t n) { return (n + 15) & ~(size_t)15; }
 
-/* One position's row of the cache as floats, zeros up to a whole vector. */
-INLINE void read_row(const void *base, int type, size_t dim, float *out) {
-    const uint8_t *p = base;
-    for (size_t i = 0; i < dim; i += 16)
-        store_f32(out + i, load_weights(type, p, i, dim));
-}
-
 static void read_block(const struct heads *h, size_t base, size_t from, size_t n,
                        struct piece *w) {
     const size_t dim = h->head_dim, wide = padded(dim);
     float row[MOST_DIM];
     for (size_t j = 0; j < BLOCK; j++) {
         if (j < n) {
-            size_t at = (base + from + j) * dim;
-            read_row((const uint8_t *)h->k + at * width_of(h->type_k), h->type_k, dim, row);
-            read_row((const uint8_t *)h->v + at * width_of(h->type_v), h->type_v, dim,
+            const size_t at = base + from + j;
+            read_row((const uint8_t *)h->k + at * row_bytes(h->type_k, dim), h->type_k, dim, row);
+            read_row((const uint8_t *)h->v + at * row_bytes(h->type_v, dim), h->type_v, dim,
                      w->v + j * wide);
         } else {
             __builtin_memset(row, 0, dim * sizeof(float));
@@ -157,7 +150,7 @@ INLINE f32x16 sums_of(f32x16 *a) {
 INLINE void score_few(int type, const struct heads *h, const uint8_t *k, size_t n, size_t rows,
                       struct piece *w) {
     static const uint8_t turned[16] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
-    const size_t dim = h->head_dim, wide = padded(dim), row = dim * width_of(type);
+    const size_t dim = h->head_dim, wide = padded(dim), row = row_bytes(type, dim);
     for (size_t j = 0; j < BLOCK; j += 16) {
         for (size_t r = 0; r < rows && j < n; r++) {
             f32x16 acc[16] = {0};
@@ -165,7 +158,7 @@ INLINE void score_few(int type, const struct heads *h, const uint8_t *k, size_t 
                 f32x16 q = load_f32(w->q + r * wide + c);
                 UNROLL for (int i = 0; i < 16; i++) {
                     size_t at = j + i < n ? j + i : n - 1;
-                    acc[turned[i]] = fma16(q, load_weights(type, k + at * row, c, dim), acc[turned[i]]);
+                    acc[turned[i]] = fma16(q, load_cached(type, k + at * row, c, dim), acc[turned[i]]);
                 }
             }
             store_f32(w->scores + r * BLOCK + j, sums_of(acc));
@@ -176,17 +169,17 @@ INLINE void score_few(int type, const struct heads *h, const uint8_t *k, size_t 
 /* Add the weighted values of n positions to few rows. */
 INLINE void mix_few(int type, const struct heads *h, const uint8_t *v, size_t n, size_t rows,
                     struct piece *w) {
-    const size_t dim = h->head_dim, wide = padded(dim), row = dim * width_of(type);
+    const size_t dim = h->head_dim, wide = padded(dim), row = row_bytes(type, dim);
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < dim; c += 16) {
             f32x16 even = load_f32(w->out + r * wide + c), odd = splat(0);
             const float *s = w->scores + r * BLOCK;
             size_t i = 0;
             for (; i + 2 <= n; i += 2) {
-                even = fma16(splat(s[i]), load_weights(type, v + i * row, c, dim), even);
-                odd = fma16(splat(s[i + 1]), load_weights(type, v + (i + 1) * row, c, dim), odd);
+                even = fma16(splat(s[i]), load_cached(type, v + i * row, c, dim), even);
+                odd = fma16(splat(s[i + 1]), load_cached(type, v + (i + 1) * row, c, dim), odd);
             }
-            if (i < n) even = fma16(splat(s[i]), load_weights(type, v + i * row, c, dim), even);
+            if (i < n) even = fma16(splat(s[i]), load_cached(type, v + i * row, c, dim), even);
             store_f32(w->out + r * wide + c, even + odd);
         }
 }
@@ -194,14 +187,22 @@ INLINE void mix_few(int type, const struct heads *h, const uint8_t *v, size_t n,
 static void attend_few(const struct heads *h, size_t base, size_t rows, size_t low, size_t high,
                        struct piece *w) {
     for (size_t from = low; from < high; from += BLOCK) {
-        const size_t n = high - from < BLOCK ? high - from : BLOCK, at = (base + from) * h->head_dim;
-        const uint8_t *k = (const uint8_t *)h->k + at * width_of(h->type_k);
-        const uint8_t *v = (const uint8_t *)h->v + at * width_of(h->type_v);
-        if (h->type_k == F32) score_few(F32, h, k, n, rows, w);
-        else score_few(F16, h, k, n, rows, w);
+        const size_t n = high - from < BLOCK ? high - from : BLOCK, at = base + from;
+        const uint8_t *k = (const uint8_t *)h->k + at * row_bytes(h->type_k, h->head_dim);
+        const uint8_t *v = (const uint8_t *)h->v + at * row_bytes(h->type_v, h->head_dim);
+        switch (h->type_k) {
+        case F32: score_few(F32, h, k, n, rows, w); break;
+        case F16: score_few(F16, h, k, n, rows, w); break;
+        case Q8_0: score_few(Q8_0, h, k, n, rows, w); break;
+        default: score_few(Q4_0, h, k, n, rows, w); break;
+        }
         weigh(h, w, rows, from, n);
-        if (h->type_v == F32) mix_few(F32, h, v, n, rows, w);
-        else mix_few(F16, h, v, n, rows, w);
+        switch (h->type_v) {
+        case F32: mix_few(F32, h, v, n, rows, w); break;
+        case F16: mix_few(F16, h, v, n, rows, w); break;
+        case Q8_0: mix_few(Q8_0, h, v, n, rows, w); break;
+        default: mix_few(Q4_0, h, v, n, rows, w); break;
+        }
     }
 }
 
@@ -264,32 +265,6 @@ static void op_attention(struct thread *t, const struct program *p, const struct
                 one_piece(p, op, span, head, first, n - first < each ? n - first : each, w);
                 taken = abi_take(t, stage, 1);
             }
-    }
-}
-
-INLINE void write_row(void *base, int type, size_t at, const float *x, size_t n) {
-    if (type == F32) {
-        __builtin_memcpy((float *)base + at, x, n * sizeof(float));
-        return;
-    }
-    for (size_t i = 0; i < n; i++) ((uint16_t *)base)[at + i] = to_half(x[i]);
-}
-
-/* Keys and values to their places in the cache. */
-static void op_append(struct thread *t, const struct program *p, const struct op *op) {
-    const struct heads *h = p->heads;
-    const size_t dim = h->head_dim;
-    for (size_t i = 0; i < p->n_spans; i++) {
-        const struct span *span = p->spans + i;
-        size_t from, to;
-        part_of(t, (span->stop - span->start) * h->n_head_kv, &from, &to);
-        for (size_t j = from; j < to; j++) {
-            const size_t token = j / h->n_head_kv, head = j % h->n_head_kv;
-            const size_t row = (span->slot * h->n_head_kv + head) * h->capacity + span->pos + token;
-            const size_t given = ((span->start + token) * h->n_head_kv + head) * dim;
-            write_row(h->k, h->type_k, row * dim, p->buffers[op->a] + given, dim);
-            write_row(h->v, h->type_v, row * dim, p->buffers[op->b] + given, dim);
-        }
     }
 }
 

@@ -34,6 +34,7 @@ static void one_op(struct thread *t, const struct program *p, int i) {
         break;
     case OP_ROPE: op_rope(t, p, op); break;
     case OP_APPEND: op_append(t, p, op); break;
+    case OP_ROTATE: op_rotate(t, p, op); break;
     case OP_ATTENTION:
         op_attention(t, p, op, i, (struct piece *)(p->scratch + p->own + t->index * p->own_size));
         break;

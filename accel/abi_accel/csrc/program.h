@@ -11,7 +11,7 @@
 
 enum operation {
     OP_RMS_NORM, OP_LAYER_NORM, OP_ROUND, OP_MATMUL, OP_ROPE, OP_APPEND, OP_ATTENTION, OP_GLU,
-    OP_ACT, OP_ADD, OP_SCALE
+    OP_ACT, OP_ADD, OP_SCALE, OP_ROTATE
 };
 
 enum activation { ACT_SILU, ACT_GELU, ACT_RELU, ACT_SIGMOID, ACT_TANH };
@@ -26,6 +26,7 @@ enum activation { ACT_SILU, ACT_GELU, ACT_RELU, ACT_SIGMOID, ACT_TANH };
  * ATTENTION             out = of queries a over the cache
  * GLU                   out = act(a) * b, n wide; ACT the same without b
  * ADD, SCALE            out = a + b; out = a * f
+ * ROTATE                a, n wide, each k by the Hadamard matrix of that side, in place
  */
 struct op {
     const void *w;
@@ -42,7 +43,8 @@ struct span {
 
 /* What attention and the cache need: numbers of the model, and where the cache is.
  *
- * Keys and values are `(n_slots, n_head_kv, capacity, head_dim)`, float32 or float16.
+ * Keys and values are `(n_slots, n_head_kv, capacity, head_dim)`, of type F32, F16, Q8_0
+ * or Q4_0.
  */
 struct heads {
     void *k, *v;

@@ -42,7 +42,7 @@ static void meet_chunk(struct scanner *s, size_t first, size_t last, size_t from
     const struct scan *p = s->p;
     const size_t n = allowed_rows(p, from, end_of_chunk(p, from), s->rows);
     for (size_t q = first; q < last; q++) {
-        score_rows(p->space, p->queries + q * row_bytes(p->space), s->rows, n, s->scores);
+        score_placed(p->space, p->queries + q * row_bytes(p->space), s->rows, n, q == first, s->scores);
         kept_offer(s->kept + q, s->rows, s->scores, n);
     }
 }

@@ -8,6 +8,7 @@
 #define LINE 64    /* bytes of a cache line */
 #define TOGETHER 4 /* rows that meet a query at the same time */
 #define AHEAD_BYTES 768 /* of the next rows that are asked for; more keep others waiting */
+#define LINE_BYTES 8192 /* of rows in line that are asked for */
 
 /* Sums of neighbouring lanes of two vectors. */
 INLINE f32x16 pairs(f32x16 a, f32x16 b) {
@@ -80,10 +81,9 @@ INLINE float meet_bits(const uint8_t *q, const uint8_t *row, size_t n_bytes) {
 
 INLINE const uint8_t *row_of(const struct space *s, size_t row) { return s->rows + row * s->stride; }
 
-INLINE void expect(const struct space *s, size_t row) {
+INLINE void expect(const struct space *s, size_t row, size_t n_bytes) {
     const uint8_t *p = row_of(s, row);
-    const size_t n_bytes = s->measure == BY_BITS ? s->dim : size_of(s->type) * s->dim;
-    for (size_t i = 0; i < n_bytes && i < AHEAD_BYTES; i += LINE) __builtin_prefetch(p + i, 0, 3);
+    for (size_t i = 0; i < n_bytes; i += LINE) __builtin_prefetch(p + i, 0, 3);
 }
 
 INLINE void score_some(int measure, int type, const struct space *s, const uint8_t *q,
@@ -103,27 +103,35 @@ INLINE void score_some(int measure, int type, const struct space *s, const uint8
 }
 
 INLINE void score_all(int measure, int type, const struct space *s, const uint8_t *q,
-                      const int32_t *rows, size_t n, float *out) {
-    size_t i = 0;
-    for (size_t j = 0; j < n && j < TOGETHER; j++) expect(s, (size_t)rows[j]);
+                      const int32_t *rows, size_t n, int in_line, float *out) {
+    size_t i = 0, ahead = TOGETHER, bytes = measure == BY_BITS ? s->dim : size_of(type) * s->dim;
+    if (in_line) ahead = LINE_BYTES / bytes > TOGETHER ? LINE_BYTES / bytes : TOGETHER;
+    else if (bytes > AHEAD_BYTES) bytes = AHEAD_BYTES;
+    for (size_t j = 0; j < n && j < ahead; j++) expect(s, (size_t)rows[j], bytes);
     for (; i + TOGETHER <= n; i += TOGETHER) {
-        for (size_t j = i + TOGETHER; j < n && j < i + 2 * TOGETHER; j++)
-            expect(s, (size_t)rows[j]);
+        for (size_t j = i + ahead; j < n && j < i + ahead + TOGETHER; j++)
+            expect(s, (size_t)rows[j], bytes);
         score_some(measure, type, s, q, rows + i, TOGETHER, out + i);
     }
     for (; i < n; i++) score_some(measure, type, s, q, rows + i, 1, out + i);
 }
 
-/* Scores of n rows, which may lie anywhere. */
+/* Scores of n rows, which may lie anywhere, or in line, to be read from memory. */
+static void score_placed(const struct space *s, const void *q, const int32_t *rows, size_t n,
+                         int in_line, float *out) {
+    const int far = s->measure == BY_DISTANCE;
+    if (s->measure == BY_BITS) score_all(BY_BITS, ROW_I8, s, q, rows, n, in_line, out);
+    else if (s->type == ROW_I8) score_all(BY_PRODUCT, ROW_I8, s, q, rows, n, in_line, out);
+    else if (s->type == ROW_F16 && far) score_all(BY_DISTANCE, ROW_F16, s, q, rows, n, in_line, out);
+    else if (s->type == ROW_F16) score_all(BY_PRODUCT, ROW_F16, s, q, rows, n, in_line, out);
+    else if (far) score_all(BY_DISTANCE, ROW_F32, s, q, rows, n, in_line, out);
+    else score_all(BY_PRODUCT, ROW_F32, s, q, rows, n, in_line, out);
+}
+
+/* Scores of rows that may lie anywhere. */
 static void score_rows(const struct space *s, const void *q, const int32_t *rows, size_t n,
                        float *out) {
-    const int far = s->measure == BY_DISTANCE;
-    if (s->measure == BY_BITS) score_all(BY_BITS, ROW_I8, s, q, rows, n, out);
-    else if (s->type == ROW_I8) score_all(BY_PRODUCT, ROW_I8, s, q, rows, n, out);
-    else if (s->type == ROW_F16 && far) score_all(BY_DISTANCE, ROW_F16, s, q, rows, n, out);
-    else if (s->type == ROW_F16) score_all(BY_PRODUCT, ROW_F16, s, q, rows, n, out);
-    else if (far) score_all(BY_DISTANCE, ROW_F32, s, q, rows, n, out);
-    else score_all(BY_PRODUCT, ROW_F32, s, q, rows, n, out);
+    score_placed(s, q, rows, n, 0, out);
 }
 
 #endif

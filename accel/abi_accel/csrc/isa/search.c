@@ -3,17 +3,13 @@
 #include "probe.h"
 #include "scan.h"
 #include "scan_amx.h"
+#include "scan_many.h"
 #include "walk.h"
 
 /* Whether scores are bounds at first. */
 static int by_bounds(const struct scan *p) {
-#if defined(__AMX_BF16__)
-    return (p->m > p->k || p->rough) && p->n_queries >= FEWEST_BY_AMX && p->space->measure != BY_BITS &&
-           p->space->type == ROW_F32;
-#else
-    (void)p;
-    return 0;
-#endif
+    return (p->m > p->k || p->rough) && p->n_queries >= FEWEST_BY_BOUNDS &&
+           p->space->measure != BY_BITS && p->space->type == ROW_F32;
 }
 
 static void scan_all(struct thread *t, const void *arguments) {
@@ -21,9 +17,7 @@ static void scan_all(struct thread *t, const void *arguments) {
     struct scanner s = scanner_of(p, t, t->index);
     const int bounds = by_bounds(p);
     begin_queries(&s, 0, p->n_queries);
-#if defined(__AMX_BF16__)
     if (bounds) bound_all(&s);
-#endif
     for (size_t from; !bounds && (from = abi_take(t, 0, CHUNK)) < p->space->n;)
         meet_chunk(&s, 0, p->n_queries, from);
     abi_barrier(t);
@@ -34,11 +28,9 @@ static void scan_all(struct thread *t, const void *arguments) {
 static void scan_sizes(struct scan *p) {
     p->shared = 0;
     p->own = scan_own(p);
-#if defined(__AMX_BF16__)
     if (!by_bounds(p)) return;
-    p->shared = amx_shared(p);
-    p->own += amx_own(p);
-#endif
+    p->shared = bounds_shared(p);
+    p->own += bounds_own(p);
 }
 
 static void pairs_all(struct thread *t, const void *arguments) {

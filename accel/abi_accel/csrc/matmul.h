@@ -189,8 +189,7 @@ static void dense(struct thread *t, const struct matmul *p, int stage) {
     step = step < DENSE_CHUNK ? (step + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : DENSE_CHUNK;
     while ((from = abi_take(t, stage, step)) < p->n) {
         size_t to = from + step < p->n ? from + step : p->n;
-        float *own = (float *)(p->scratch + t->index * many_own());
-        if (by_many(p->n_tokens)) dense_many(p, from, to, own);
+        if (by_many(p->n_tokens)) dense_many(p, from, to, (float *)(p->scratch + t->index * many_own()));
         else if (p->type == F32) dense_chunk(F32, p, from, to);
         else if (p->type == F16) dense_chunk(F16, p, from, to);
         else dense_chunk(BF16, p, from, to);

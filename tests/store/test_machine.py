@@ -48,6 +48,7 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(_upkeep, "Worker", AtOnce)
+        self._patch.setattr(_upkeep, "_QUIET", 0)  # nobody else writes meanwhile
         self.files = MemoryFiles()
         self.db = Database(self.files)
         self.model = Model()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -133,14 +134,19 @@ def fetch() -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         vocabs._download(scratch)
         (archive,) = Path(scratch).glob("llama_cpp_python-*.tar.gz")
-        part = folder.with_suffix(f".{os.getpid()}")
+        part = folder.with_name(f"{folder.name}.{os.getpid()}")
         part.mkdir(parents=True)
         with tarfile.open(archive) as tar:
             for member in tar:
                 source = tar.extractfile(member) if member.name.endswith(".jinja") else None
                 if source is not None and "/models/templates/" in member.name:
                     (part / member.name.rpartition("/")[2]).write_bytes(source.read())
-        part.replace(folder)
+        try:
+            part.replace(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            shutil.rmtree(part)  # another process was first
     return folder
 
 

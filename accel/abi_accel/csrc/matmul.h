@@ -115,7 +115,7 @@ INLINE void vnni_groups(int type, const struct matmul *p, const struct rounded *
     const size_t size = p->k / layout_of(type).columns * layout_of(type).packed;
     struct expanded e[VNNI_GROUPS];
     for (size_t r = 0; r < count; r++) {
-        e[r] = vnni_place((const uint8_t *)p->w + (group + r) * size, p->k, own + r * 24 * p->k);
+        e[r] = vnni_place((const uint8_t *)p->w + (group + r) * size, p->k, own + r * vnni_size(p->k));
         vnni_expand(type, e[r], p->k);
     }
     for (size_t r = count; r < VNNI_GROUPS; r++) e[r] = e[0];

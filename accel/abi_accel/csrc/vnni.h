@@ -28,8 +28,9 @@ struct expanded {
 
 INLINE int by_vnni(size_t n_tokens) { return n_tokens >= VNNI_FEWEST; }
 
-/* Bytes that a thread needs. */
-INLINE size_t vnni_own(size_t k) { return VNNI_GROUPS * 24 * k; }
+/* Bytes of an expanded group, and what a thread needs. */
+INLINE size_t vnni_size(size_t k) { return 24 * k; }
+INLINE size_t vnni_own(size_t k) { return VNNI_GROUPS * vnni_size(k); }
 
 INLINE struct expanded vnni_place(const uint8_t *w, size_t k, uint8_t *own) {
     return (struct expanded){w, (int8_t *)own, (i32x16 *)(own + 16 * k), (i32x16 *)(own + 20 * k),

@@ -38,8 +38,8 @@ def run(kernels: NumpyKernels, *, int8_activations: bool = False) -> list[Check]
     kernels : NumpyKernels
         Or a subclass.
     int8_activations : bool
-        Whether these kernels round activations: to bytes in products of quantised weights, to
-        sums of two bfloat16 in those of 16-bit ones.
+        Whether these kernels round activations: to bytes in products of quantised weights; to
+        16 bits a block, or to sums of two bfloat16, in those of 16-bit ones.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def _products(
         raw = encode(normal(rng, max(SIZES), width), name)
         kind = "matmul"
         if int8_activations and name != "F32":
-            kind = "matmul/int8" if quantised else "matmul/bf16"
+            kind = "matmul/int8" if quantised else "matmul/16"
         for mode in ("float32", "blocks") if width == _WIDTH else ("blocks",):
             for n in SIZES[1:]:
                 part = raw[: TYPES[name].n_bytes(n * width)]

@@ -138,7 +138,7 @@ def test_rows_of_any_width_that_are_not_quantised(isa: NumpyKernels, name: str) 
         for n_tokens in (6, 40):
             size = (abs(x[:n_tokens]) @ abs(table).T).max()
             got = isa.matmul(x[:n_tokens], isa.pack(tensor))
-            within = 1e-6 if name == "F32" or n_tokens == 6 else 2e-5
+            within = 1e-6 if name == "F32" or n_tokens == 6 else 5e-5
             assert np.abs(got - x[:n_tokens] @ table.T).max() / size < within
 
 

@@ -272,7 +272,7 @@ def test_products_of_arrays_that_are_not_contiguous(native_library: Path, n_toke
         tensor = Tensor.from_array("w", rng.standard_normal((21, 96)), name)
         got = select("native").matmul(x, select("native").pack(tensor))
         want = x.astype(np.float64) @ tensor.to_float32().astype(np.float64).T
-        np.testing.assert_allclose(got, want, rtol=0, atol=2e-2)
+        np.testing.assert_allclose(got, want, rtol=0, atol=0.25 if name == "F16" else 2e-2)
 
 
 @pytest.mark.parametrize("kind", ["q8_0", "q4_0"])

@@ -7,6 +7,7 @@
 #include "dense_many.h"
 #include "round.h"
 #include "vnni.h"
+#include "words.h"
 
 INLINE size_t aligned(size_t n) { return (n + 63) & ~(size_t)63; }
 
@@ -51,6 +52,10 @@ static size_t scratch(int type, size_t k, size_t n_tokens, size_t n_threads) {
 #if defined(__AMX_BF16__)
     if (type != F32 && !layout_of(type).columns && by_amx(n_tokens))
         return dense_tokens(k, n_tokens) + n_threads * dense_own(k);
+#endif
+#if defined(ABI_BY_WORDS)
+    if (!layout_of(type).columns && by_words(type, n_tokens))
+        return words_shared(k, n_tokens) + n_threads * words_own(k);
 #endif
     if (!layout_of(type).columns) return by_many(n_tokens) ? n_threads * many_own() : 0;
     return place(type, k, n_tokens, 0, 0) + n_threads * own_scratch(k, n_tokens);
@@ -182,6 +187,12 @@ static void dense(struct thread *t, const struct matmul *p, int stage) {
 #if defined(__AMX_BF16__)
     if (p->type != F32 && by_amx(p->n_tokens)) {
         dense_amx(t, p, stage);
+        return;
+    }
+#endif
+#if defined(ABI_BY_WORDS)
+    if (by_words(p->type, p->n_tokens)) {
+        words(t, p, stage);
         return;
     }
 #endif

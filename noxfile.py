@@ -1,4 +1,4 @@
-"""Sessions: `nox -s tests`, `core`, `accel`, `aarch64`, `mypyc`, `lint`, `types`, `docs`, `bench`,
+"""Sessions: `nox -s tests`, `core`, `accel`, `tiles`, `aarch64`, `mypyc`, `lint`, `types`, `docs`, `bench`,
 `ratios`, `fuzz`, `build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
 """
 
@@ -78,6 +78,15 @@ def accel(session: nox.Session) -> None:
     session.env["ABI_TEST_NATIVE"] = str(library)
     session.env["ABI_REQUIRE"] = "native"
     session.run("python", "-m", "pytest", "tests/accel", "tests/kernels", *session.posargs)
+
+
+@nox.session
+def tiles(session: nox.Session) -> None:
+    """What is written for the matrix unit, which is made in plain C where there is none."""
+    session.install("-e", ".[test]")
+    session.env["PYTHONPATH"] = str(ROOT / "accel")
+    tests = session.posargs or ["tests/accel", "tests/kernels"]
+    session.run("python", "-m", "tests.accel.tiles", session.create_tmp(), *tests)
 
 
 @nox.session(reuse_venv=False)

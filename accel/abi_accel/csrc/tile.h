@@ -141,9 +141,14 @@ INLINE i32x16 dot(int type, i32x16 s, u8x64 w, int32_t x) {
     return is_signed(type) ? dot_signed(s, w, x) : dot_unsigned(s, w, x);
 }
 
-/* Ask for n bytes that lie AHEAD: what the machine asks for by itself is too little. */
-INLINE void ask_for(const uint8_t *from, const int n) {
-    UNROLL for (int i = 0; i < n; i += 64) __builtin_prefetch(from + AHEAD + i, 0, ONCE);
+/* Less far where superblocks are whole lines of the cache: Q4_K is 8% faster, Q6_K's are not. */
+INLINE int ahead_of(struct layout l) {
+    return l.columns == 256 && l.packed % 64 == 0 && AHEAD > 6144 ? 6144 : AHEAD;
+}
+
+/* Ask for n bytes that lie ahead: what the machine asks for by itself is too little. */
+INLINE void ask_for(const uint8_t *from, const int n, const int ahead) {
+    UNROLL for (int i = 0; i < n; i += 64) __builtin_prefetch(from + ahead + i, 0, ONCE);
 }
 
 /* 16 rows by T rows of activations from row t on. */
@@ -155,11 +160,11 @@ INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, 
     UNROLL for (int i = 0; i < T; i++) acc[i] = splat(0);
     for (size_t b = 0; b < blocks; b++, w += l.packed) {
         f32x16 sum[MOST], low[MOST];
-        ask_for(w, l.codes);
+        ask_for(w, l.codes, ahead_of(l));
         UNROLL for (int i = 0; i < T; i++) sum[i] = low[i] = splat(0);
         for (int part = 0; part < parts; part++) {
             const uint8_t *codes = w + l.codes + part * l.part / 32 * l.step;
-            if (l.part * part % 32 == 0) ask_for(codes, l.step);
+            if (l.part * part % 32 == 0) ask_for(codes, l.step, ahead_of(l));
             u8x64 v[8];
             const int in = l.part == 16 ? part % 2 * 4 : 0; /* two parts of 16 are unpacked once */
             unpack(type, codes, v);

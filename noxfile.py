@@ -1,5 +1,6 @@
-"""Sessions: `nox -s tests`, `core`, `accel`, `tiles`, `aarch64`, `mypyc`, `lint`, `types`, `docs`, `bench`,
-`ratios`, `fuzz`, `build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`, `store`.
+"""Sessions: `nox -s tests`, `core`, `accel`, `tiles`, `aarch64`, `mypyc`, `lint`, `types`, `docs`,
+`bench`, `ratios`, `fuzz`, `build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`,
+`store`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from abi.index._kmeans import assign, kmeans
 from abi.index._probe import Partitions, probe
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
-from abi.kernels import NumpyKernels, select, unit
+from abi.kernels import NumpyKernels, Ranking, select, unit
 
 __all__ = ["IVF", "partitions_for"]
 
@@ -31,7 +31,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _RECALL_QUERIES = 200
-_TOGETHER = 1024  # queries whose scores of centroids are held at once
+_TOGETHER = 4096  # queries whose scores of centroids are held at once
 
 
 class IVF:
@@ -250,13 +250,13 @@ class IVF:
         did.compared += compared
         return found
 
-    def _ranked(self, queries: F32) -> F32:
-        """Scores of the centroids: `(Q, nlist)`."""
+    def _ranked(self, queries: F32) -> Ranking:
+        """Scores of the centroids."""
         if queries.shape[1] != self.centroids.shape[1]:
             expected = f"(Q, {self.centroids.shape[1]})"
             raise InputError(f"queries: shape {queries.shape}; expected {expected}")
         metric = "l2" if self.scorer.metric == "l2" else "ip"
-        return self.kernels.distances(queries, self.centroids, metric)
+        return Ranking(queries, self.centroids, metric, self.kernels.distances)
 
 
 def partitions_for(n: int) -> int:

@@ -15,7 +15,7 @@ from abi.index._int8 import Int8Codes
 from abi.index._pq import PQCodes
 from abi.index._protocol import Found, Mask, Scorer
 from abi.index._vectors import Vectors
-from abi.kernels import Look
+from abi.kernels import Look, Ranking
 
 __all__ = ["Partitions", "probe"]
 
@@ -42,7 +42,7 @@ class Partitions:
 def probe(
     space: Partitions,
     prepared: Any,
-    ranked: F32,
+    ranked: Ranking,
     nprobe: int,
     k: int,
     allow: Mask | None,
@@ -53,8 +53,8 @@ def probe(
     ----------
     space : Partitions
     prepared : (Q, width)
-    ranked : (Q, nlist) float32
-        Scores of the partitions, larger is nearer.
+    ranked : Ranking
+        Of the partitions.
     nprobe, k : int
     allow : (n,) bool, optional
         By place. More partitions are looked at while too few rows are allowed in them.
@@ -65,9 +65,9 @@ def probe(
         found = space.scorer.look(prepared, look)
         if found is not None:
             return found[:2], int(found[2].sum())
-    rows = np.full((len(ranked), k), -1, np.int64)
-    scores = np.full((len(ranked), k), -np.inf, np.float32)
-    lists = [_chosen(row, sizes, nprobe, k) for row in ranked]
+    rows = np.full((len(prepared), k), -1, np.int64)
+    scores = np.full((len(prepared), k), -np.inf, np.float32)
+    lists = [_chosen(row, sizes, nprobe, k) for row in ranked.scores()]
     start = 0
     while start < len(lists):
         stop = _fitting(lists, space.offsets, start)

@@ -10,7 +10,7 @@ from abi.kernels._graph_space import Scoring, Space, unit
 from abi.kernels._graph_types import ABSENT, Graph
 from abi.kernels._kv import KV_TYPES, rotation
 from abi.kernels._numpy import NumpyKernels, check_product
-from abi.kernels._partitions import Look
+from abi.kernels._partitions import Look, Ranking
 from abi.kernels._profile import Profile, Spent, cached_bytes, read_bandwidth, watched
 from abi.kernels._select import REGISTRY, Candidate, candidates, select, use
 from abi.kernels._top import Top
@@ -40,6 +40,7 @@ __all__ = [
     "Look",
     "NumpyKernels",
     "Profile",
+    "Ranking",
     "Scoring",
     "SearchCosts",
     "Space",

@@ -6,6 +6,7 @@ The reference has none: NumPy looks into a partition for all queries that want i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from abi.kernels._graph_space import Space
 
-__all__ = ["Look", "PartitionKernels"]
+__all__ = ["Look", "PartitionKernels", "Ranking"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -23,12 +24,35 @@ Looked = tuple[I64, F32, I64]
 
 
 @dataclass(frozen=True)
+class Ranking:
+    """Scores of partitions by their centroids, which kernels may compute while they look.
+
+    Parameters
+    ----------
+    queries : (Q, dim) float32
+    centroids : (nlist, dim) float32
+    metric : {"l2", "ip"}
+    distances : function of these three
+        What computes them elsewhere: `NumpyKernels.distances`.
+    """
+
+    queries: F32
+    centroids: F32
+    metric: str
+    distances: Callable[[F32, F32, str], F32]
+
+    def scores(self) -> F32:
+        """`(Q, nlist)`, larger is nearer."""
+        return self.distances(self.queries, self.centroids, self.metric)
+
+
+@dataclass(frozen=True)
 class Look:
     """What queries look for in partitions.
 
     Parameters
     ----------
-    ranked : (Q, nlist) float32
+    ranked : (Q, nlist) float32, or Ranking
         Scores of the partitions' centroids, larger is nearer.
     offsets : (nlist + 1,) int64
         Partition i is the rows from offsets[i] to offsets[i + 1].
@@ -42,13 +66,17 @@ class Look:
         Rows that may be found, by place.
     """
 
-    ranked: F32
+    ranked: F32 | Ranking
     offsets: I64
     sizes: I64
     nprobe: int
     k: int
     order: I64 | None = None
     allow: npt.NDArray[np.bool_] | None = None
+
+    def scores(self) -> F32:
+        """Those of the partitions: `(Q, nlist)`."""
+        return self.ranked.scores() if isinstance(self.ranked, Ranking) else self.ranked
 
 
 class PartitionKernels:

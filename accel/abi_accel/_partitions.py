@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from abi.kernels import Look
-from abi_accel._scan import NativeScan
+from abi.kernels import Look, Ranking
+from abi.kernels._euclid import about
+from abi_accel._scan import MANY, NativeScan
 from abi_accel._spaces import check, check_count, check_rows, pointers, queries_of, space_of
 from abi_accel._structs import Codes, Pairs, Probe, Rescore
 from abi_accel._weights import address, aligned
@@ -143,10 +144,9 @@ class NativePartitions(NativeScan):
     def _probe(self, given: Probe, look: Look, n_queries: int, n: int) -> Looked:
         check_count("k", look.k)
         parts = len(look.sizes)
-        ranked = np.ascontiguousarray(look.ranked, np.float32)
+        ranked = _ranked(look, n_queries, parts)
         offsets = np.ascontiguousarray(look.offsets, np.int64)
         sizes = np.ascontiguousarray(look.sizes, np.int64)
-        check(ranked.shape == (n_queries, parts), "ranked", ranked.shape, (n_queries, parts))
         check(offsets.shape == (parts + 1,), "offsets", offsets.shape, (parts + 1,))
         check_rows("offsets", offsets, n + 1)
         order = None if look.order is None else np.ascontiguousarray(look.order, np.int64)
@@ -157,17 +157,36 @@ class NativePartitions(NativeScan):
         rows, compared = np.empty((n_queries, look.k), np.int64), np.empty(n_queries, np.int64)
         scores = np.empty(rows.shape, np.float32)
         where = pointers(
-            ranked=ranked, offsets=offsets, sizes=sizes, order=order, allow=allow, rows=rows,
-            scores=scores, compared=compared,
+            offsets=offsets, sizes=sizes, order=order, allow=allow, rows=rows, scores=scores,
+            compared=compared, **ranked,
         )  # fmt: skip
         for name, value in where.items():
             setattr(given, name, value)
         given.n_queries, given.n_parts, given.nprobe = n_queries, parts, look.nprobe
         given.k, given.most = look.k, int(sizes.sum())
+        given.dim = ranked["centroids"].shape[1] if "centroids" in ranked else 0
         library = self._library
         given.own = library.probe_own(ctypes.byref(given))
         looked = min(1.0, look.nprobe / parts) * given.most * n_queries
-        threads = self._threads(int(looked) * _NUMBERS)
+        threads = self._threads(int(looked) * _NUMBERS + n_queries * parts * given.dim)
         given.scratch = self._room(given.own * threads)
         library.probe(ctypes.byref(given), threads)
         return rows, scores, compared
+
+
+def _ranked(look: Look, n_queries: int, parts: int) -> dict[str, F32]:
+    """Scores of the partitions; of many queries what they are made of, as `struct probe` has it."""
+    by = look.ranked
+    if not isinstance(by, Ranking) or n_queries < MANY:
+        ranked = np.ascontiguousarray(look.scores(), np.float32)
+        check(ranked.shape == (n_queries, parts), "ranked", ranked.shape, (n_queries, parts))
+        return {"ranked": ranked}
+    near = about(by.queries, by.centroids) if by.metric == "l2" else (by.queries, by.centroids)
+    asked, centroids = (np.ascontiguousarray(each, np.float32) for each in near)
+    for name, each, n in (("queries", asked, n_queries), ("centroids", centroids, parts)):
+        expected = (n, centroids.shape[1])
+        check(each.shape == expected, f"{name} of the ranking", each.shape, expected)
+    made = {"asked": asked, "centroids": centroids}
+    if by.metric == "l2":
+        made["lengths"] = np.vecdot(centroids, centroids)
+    return made

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from abi_accel._library import load
 from abi_accel._spaces import in_line
 
 from abi.errors import InputError
 from abi.index import HNSW, Vectors
-from abi.kernels import Look, select
+from abi.index._probe import _sizes
+from abi.kernels import Look, Ranking, select
 from tests.accel.test_search_random import METRICS, Case, graph_of, inverse
 
 
@@ -29,6 +32,44 @@ def test_the_sum_of_many_codes_does_not_wrap(native_library: Path) -> None:
     rows, scores, _ = kernels.probe_codes(look, np.ones((1, m), np.float32), packed, 1.0, None)
     assert rows.tolist() == [[3, 5]]
     np.testing.assert_allclose(scores, [[512, 256]], rtol=1e-4)
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+@pytest.mark.parametrize("away", [0, 1000])
+def test_partitions_are_ranked_as_they_are_looked_into(
+    native_library: Path, metric: str, away: int
+) -> None:
+    """Small whole numbers, so that products are exact, and equal scores come up."""
+    rng, library = np.random.default_rng(away), load()
+    for n_queries, parts, dim, nprobe in ((16, 1, 3, 1), (25, 40, 33, 3), (70, 90, 8, 60)):
+
+        def numbers(n: int) -> npt.NDArray[np.float32]:
+            return (rng.integers(-3, 4, (n, dim)) + away).astype(np.float32)  # noqa: B023
+
+        queries, vectors, centroids = numbers(n_queries), numbers(300), numbers(parts)
+        offsets = np.sort(np.append(rng.integers(0, 301, parts - 1), [0, 300]))
+        for allow in (None, rng.random(300) < 0.1):
+            sizes = _sizes(offsets, allow)
+            for isa in library.isas:
+                library.choose(isa)
+                kernels = select("native")
+                ranking = Ranking(queries, centroids, metric, kernels.distances)
+                made = Look(ranking, offsets, sizes, nprobe, 9, allow=allow)
+                given = replace(made, ranked=ranking.scores())
+                found, want = (kernels.probe(x, queries, vectors, metric) for x in (made, given))
+                assert found is not None and want is not None
+                for one, other in zip(found, want, strict=True):
+                    np.testing.assert_array_equal(one, other)
+
+
+def test_a_ranking_of_other_queries_is_refused(native_library: Path) -> None:
+    rows = np.zeros((40, 5), np.float32)
+    offsets = np.array([0, 20, 40])
+    for queries, centroids in ((rows[:39], rows[:2]), (rows, rows[:3]), (rows, rows[:2, :4])):
+        ranking = Ranking(queries, centroids, "ip", select("native").distances)
+        look = Look(ranking, offsets, np.diff(offsets), 1, 2)
+        with pytest.raises(InputError, match="of the ranking"):
+            select("native").probe(look, rows, rows, "ip")
 
 
 @pytest.mark.parametrize("metric", ["ip", "l2"])

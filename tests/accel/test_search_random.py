@@ -114,7 +114,7 @@ def assert_best(want: F64, off: F64, rows: Stored, scores: Stored) -> None:
         there = found[: len(best)]
         assert (there >= 0).all() and (found[len(best) :] == -1).all()
         assert len({*there.tolist()}) == len(best)
-        assert (np.abs(line[there] - best) <= bound).all()
+        assert (np.abs(line[there] - best) <= 2 * bound).all()  # both may be off
         assert (np.abs(line[there] - got[: len(best)]) <= bound).all()
         assert np.array_equal(np.lexsort((there, -got[: len(best)])), np.arange(len(best)))
 
@@ -165,7 +165,7 @@ def seen(look: Look, scores: F64) -> F64:
     """Scores by the caller's numbers, -inf outside the partitions that each query looks into."""
     out = np.full(scores.shape, -np.inf)
     names = np.asarray(look.order)
-    for line, own, ranked in zip(out, scores, look.ranked, strict=True):
+    for line, own, ranked in zip(out, scores, look.scores(), strict=True):
         for part in _chosen(ranked, look.sizes, look.nprobe, look.k):
             rows = np.arange(look.offsets[part], look.offsets[part + 1])
             rows = rows if look.allow is None else rows[look.allow[rows]]
@@ -190,7 +190,7 @@ def test_a_probe_sees_its_partitions(
     want, off = scores_of(case, queries, rows)
     assert_best(seen(look, want), off, *found[:2])
     sizes = look.offsets[1:] - look.offsets[:-1]
-    chosen = [_chosen(ranked, look.sizes, look.nprobe, look.k) for ranked in look.ranked]
+    chosen = [_chosen(ranked, look.sizes, look.nprobe, look.k) for ranked in look.scores()]
     assert found[2].tolist() == [sizes[some].sum() for some in chosen]
 
 
@@ -215,7 +215,7 @@ def test_codes_are_scored_as_what_they_stand_for(
     tables = np.einsum("qmw,mkw->qmk", queries.reshape(-1, m, width), words, dtype=np.float64)
     want = 2 * sum(tables[:, j, each[:, j]] for j in range(m))
     labels = np.repeat(np.arange(len(look.sizes)), np.diff(look.offsets))
-    want[:, : len(labels)] += look.ranked[:, labels]
+    want[:, : len(labels)] += look.scores()[:, labels]
     want = want - (0 if constants is None else constants)
     step = np.ptp(tables, axis=2).max(axis=1, keepdims=True) / 255 if nbits == 4 else 0
     assert_best(

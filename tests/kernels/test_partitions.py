@@ -48,7 +48,7 @@ def look_of(
 
 def seen(look: Look, query: int) -> npt.NDArray[np.bool_]:
     """Rows that a query may find: of its best partitions, and of more while k are not there."""
-    order = np.argsort(-look.ranked[query])
+    order = np.argsort(-look.scores()[query])
     wanted, taken = min(look.k, int(look.sizes.sum())), look.nprobe
     while look.sizes[order[:taken]].sum() < wanted:
         taken += 1
@@ -129,7 +129,7 @@ def test_codes_of_the_nearest_partitions(
     got = kernels.probe_codes(look, queries, packed, 2.0 if far else 1.0, constants)
     back = np.concatenate([words[j, codes[:, j]] for j in range(m)], axis=1)
     label = np.repeat(np.arange(len(look.sizes)), np.diff(look.offsets))
-    true = (2.0 if far else 1.0) * (queries @ back.T) + look.ranked[:, label]
+    true = (2.0 if far else 1.0) * (queries @ back.T) + look.scores()[:, label]
     true -= 0 if constants is None else constants
     tables = np.einsum("qmw,mcw->qmc", queries.reshape(3, m, width), words)
     ranges = tables.max(axis=2) - tables.min(axis=2)

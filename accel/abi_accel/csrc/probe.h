@@ -3,15 +3,18 @@
 #define ABI_PROBE_H
 
 #include "codes.h"
+#include "dense_many.h"
 #include "kept.h"
 #include "space.h"
 
-#define LOOK 256 /* rows compared at a time */
+#define LOOK 256  /* rows compared at a time */
+#define RANKED 24 /* queries whose partitions are ranked together */
 
 struct prober {
     const struct probe *p;
     size_t query;
     struct kept kept;
+    const float *ranking; /* scores of the query's partitions */
     int64_t *order; /* keys of all partitions, the nearest first */
     int32_t *rows, *names;
     float *scores;
@@ -19,22 +22,64 @@ struct prober {
     float *lookups;
 };
 
+/* Scores of all partitions for some queries from q on, by products. */
+static void rank_parts(const struct probe *p, size_t q, size_t count, float *own, float *out) {
+    const size_t n = p->n_parts, dim = p->dim;
+    const struct matmul m = {.w = p->centroids, .x = p->asked + q * dim, .out = out, .n = n,
+                             .k = dim, .n_tokens = count, .ld_out = n, .type = F32};
+    for (size_t from = 0; from < n; from += DENSE_CHUNK)
+        many_chunk(F32, &m, from, from + DENSE_CHUNK < n ? from + DENSE_CHUNK : n, own);
+    for (size_t i = 0; i < count && p->lengths; i++, out += n) {
+        f32x16 square = splat(0);
+        for (size_t c = 0; c < dim; c += 16) {
+            const f32x16 x = load_some(m.x + i * dim + c, dim - c);
+            square = fma16(x, x, square);
+        }
+        square = splat(sum_of(square));
+        for (size_t c = 0; c < n; c += 16) {
+            const f32x16 v = load_some(out + c, n - c) * 2 - load_some(p->lengths + c, n - c) - square;
+            store_some(out + c, __builtin_elementwise_min(v, splat(0)), n - c);
+        }
+    }
+}
+
+/* Bring the keys of the partitions ranked first to the front; how many there are. */
+static size_t best_parts(struct prober *s, size_t wanted) {
+    const size_t n = s->p->n_parts;
+    struct kept best = {s->order, 0, wanted, -__builtin_inff()};
+    for (size_t i = 0; i < n && wanted && 2 * wanted <= n; i += 16) {
+        uint32_t good = lanes_from(load_some(s->ranking + i, n - i), best.worst);
+        for (; good; good &= good - 1) {
+            const size_t j = i + (size_t)__builtin_ctz(good);
+            if (j < n) kept_add(&best, key_of(s->ranking[j], (int32_t)j));
+        }
+    }
+    kept_trim(&best);
+    if (best.n == wanted) return wanted;
+    for (size_t i = 0; i < n; i++) s->order[i] = key_of(s->ranking[i], (int32_t)i);
+    select_keys(s->order, n, wanted);
+    return n;
+}
+
 /* How many partitions a query looks into: `nprobe`, and as many more as k rows need. */
 static size_t choose_parts(struct prober *s) {
     const struct probe *p = s->p;
-    const float *ranked = p->ranked + s->query * p->n_parts;
-    size_t taken = p->nprobe < p->n_parts ? p->nprobe : p->n_parts;
+    size_t taken = p->nprobe < p->n_parts ? p->nprobe : p->n_parts, there = best_parts(s, taken);
     int64_t total = 0;
-    for (size_t i = 0; i < p->n_parts; i++) s->order[i] = key_of(ranked[i], (int32_t)i);
-    select_keys(s->order, p->n_parts, taken);
     for (size_t i = 0; i < taken; i++) total += p->sizes[row_in(s->order[i])];
     const int64_t wanted = p->most < (int64_t)p->k ? p->most : (int64_t)p->k;
     if (total >= wanted) {
         sort_keys(s->order, taken);
         return taken;
     }
+    for (size_t i = 0; i < p->n_parts && there < p->n_parts; i++)
+        s->order[i] = key_of(s->ranking[i], (int32_t)i);
     sort_keys(s->order, p->n_parts);
-    for (; taken < p->n_parts && total < wanted; taken++) total += p->sizes[row_in(s->order[taken])];
+    total = 0;
+    for (taken = 0; taken < p->nprobe || total < wanted; taken++) {
+        if (taken == p->n_parts) break;
+        total += p->sizes[row_in(s->order[taken])];
+    }
     return taken;
 }
 
@@ -110,7 +155,7 @@ static void meet_part(struct prober *s, struct measure_codes by, size_t part) {
         meet_vectors(s, from, to);
         return;
     }
-    const float added = p->ranked[s->query * p->n_parts + part];
+    const float added = s->ranking[part];
     by.added += added;
     if (p->codes->bits == 4) meet_codes(s, by, from, to);
     else meet_bytes(s, added, from, to);
@@ -150,9 +195,15 @@ INLINE size_t all_tables(const struct codes *c) {
     return c ? tables_size(c->m) + 4 * (c->m << c->bits) : 0;
 }
 
+/* Bytes of what ranks partitions; there is the last of them. */
+INLINE size_t rank_own(const struct probe *p) {
+    return p->ranked ? 0 : many_own() + 4 * RANKED * p->n_parts;
+}
+
 /* Bytes that a thread needs. */
 static size_t probe_own(const struct probe *p) {
-    return (all_tables(p->codes) + 8 * (2 * p->k + p->n_parts) + 12 * LOOK + 63) / 64 * 64;
+    const size_t keys = 8 * (2 * p->k + p->n_parts);
+    return (all_tables(p->codes) + keys + 12 * LOOK + rank_own(p) + 127) / 64 * 64;
 }
 
 static void probe_all(struct thread *t, const void *arguments) {
@@ -166,7 +217,22 @@ static void probe_all(struct thread *t, const void *arguments) {
     s.rows = (int32_t *)(s.order + p->n_parts);
     s.names = s.rows + LOOK;
     s.scores = (float *)(s.names + LOOK);
-    for (size_t q; (q = abi_take(t, 0, 1)) < p->n_queries;) probe_one(&s, q);
+    if (p->ranked) {
+        for (size_t q; (q = abi_take(t, 0, 1)) < p->n_queries;) {
+            s.ranking = p->ranked + q * p->n_parts;
+            probe_one(&s, q);
+        }
+        return;
+    }
+    float *many = (float *)(((size_t)(s.scores + LOOK) + 63) / 64 * 64), *ranked = many + many_own() / 4;
+    for (size_t q; (q = abi_take(t, 0, RANKED)) < p->n_queries;) {
+        const size_t count = p->n_queries - q < RANKED ? p->n_queries - q : RANKED;
+        rank_parts(p, q, count, many, ranked);
+        for (size_t i = 0; i < count; i++) {
+            s.ranking = ranked + i * p->n_parts;
+            probe_one(&s, q + i);
+        }
+    }
 }
 
 #endif

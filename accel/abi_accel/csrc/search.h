@@ -95,6 +95,10 @@ struct probe {
     const struct codes *codes; /* or none */
     const uint8_t *queries;
     const float *ranked;    /* (n_queries, n_parts): scores of centroids, part of a code's score */
+    const float *asked;     /* (n_queries, dim), where there is no `ranked` */
+    const float *centroids; /* (n_parts, dim) */
+    const float *lengths;   /* their squares; none by inner product */
+    size_t dim;
     const int64_t *offsets; /* of partitions: their rows */
     const int64_t *sizes;   /* how many rows of each may be found */
     const int64_t *order;   /* the caller's numbers of rows, or none */

@@ -40,9 +40,10 @@ static size_t allowed_rows(const struct scan *p, size_t from, size_t to, int32_t
 /* Some queries by the rows of a chunk. */
 static void meet_chunk(struct scanner *s, size_t first, size_t last, size_t from) {
     const struct scan *p = s->p;
-    const size_t n = allowed_rows(p, from, end_of_chunk(p, from), s->rows);
+    const size_t to = end_of_chunk(p, from), n = allowed_rows(p, from, to, s->rows);
     for (size_t q = first; q < last; q++) {
-        score_placed(p->space, p->queries + q * row_bytes(p->space), s->rows, n, q == first, s->scores);
+        const int in_line = q == first && n == to - from;
+        score_placed(p->space, p->queries + q * row_bytes(p->space), s->rows, n, in_line, s->scores);
         kept_offer(s->kept + q, s->rows, s->scores, n);
     }
 }

@@ -8,7 +8,7 @@
 #define LINE 64    /* bytes of a cache line */
 #define TOGETHER 4 /* rows that meet a query at the same time */
 #define AHEAD_BYTES 768 /* of the next rows that are asked for; more keep others waiting */
-#define LINE_BYTES 8192 /* of rows in line that are asked for */
+#define LINE_BYTES 6144 /* of rows in line that are asked for */
 
 /* Sums of neighbouring lanes of two vectors. */
 INLINE f32x16 pairs(f32x16 a, f32x16 b) {
@@ -81,9 +81,12 @@ INLINE float meet_bits(const uint8_t *q, const uint8_t *row, size_t n_bytes) {
 
 INLINE const uint8_t *row_of(const struct space *s, size_t row) { return s->rows + row * s->stride; }
 
-INLINE void expect(const struct space *s, size_t row, size_t n_bytes) {
-    const uint8_t *p = row_of(s, row);
+INLINE void expect_bytes(const uint8_t *p, size_t n_bytes) {
     for (size_t i = 0; i < n_bytes; i += LINE) __builtin_prefetch(p + i, 0, 3);
+}
+
+INLINE void expect(const struct space *s, size_t row, size_t n_bytes) {
+    expect_bytes(row_of(s, row), n_bytes);
 }
 
 INLINE void score_some(int measure, int type, const struct space *s, const uint8_t *q,
@@ -104,12 +107,12 @@ INLINE void score_some(int measure, int type, const struct space *s, const uint8
 
 INLINE void score_all(int measure, int type, const struct space *s, const uint8_t *q,
                       const int32_t *rows, size_t n, int in_line, float *out) {
-    size_t i = 0, ahead = TOGETHER, bytes = measure == BY_BITS ? s->dim : size_of(type) * s->dim;
-    if (in_line) ahead = LINE_BYTES / bytes > TOGETHER ? LINE_BYTES / bytes : TOGETHER;
-    else if (bytes > AHEAD_BYTES) bytes = AHEAD_BYTES;
-    for (size_t j = 0; j < n && j < ahead; j++) expect(s, (size_t)rows[j], bytes);
+    size_t i = 0, bytes = measure == BY_BITS ? s->dim : size_of(type) * s->dim;
+    if (!in_line && bytes > AHEAD_BYTES) bytes = AHEAD_BYTES;
+    for (size_t j = 0; j < n && j < TOGETHER && !in_line; j++) expect(s, (size_t)rows[j], bytes);
     for (; i + TOGETHER <= n; i += TOGETHER) {
-        for (size_t j = i + ahead; j < n && j < i + ahead + TOGETHER; j++)
+        if (in_line) expect_bytes(row_of(s, (size_t)rows[i]) + LINE_BYTES, TOGETHER * bytes);
+        else for (size_t j = i + TOGETHER; j < n && j < i + 2 * TOGETHER; j++)
             expect(s, (size_t)rows[j], bytes);
         score_some(measure, type, s, q, rows + i, TOGETHER, out + i);
     }

@@ -13,7 +13,7 @@ from abi.kernels import NumpyKernels
 from abi_accel._exports import Matmul
 from abi_accel._library import Library
 from abi_accel._spaces import check, check_count, origin_of, queries_of, space_of
-from abi_accel._structs import Scan, SpaceStruct
+from abi_accel._structs import Differing, Scan, SpaceStruct
 from abi_accel._weights import address, aligned
 
 __all__ = ["MANY", "NativeScan"]
@@ -90,6 +90,18 @@ class NativeScan(NumpyKernels):
         places = (address(rows), address(asked), address(out), scratch)
         given = Matmul(*places, 0, n, dim, len(asked), n, _F32)
         self._library.matmul(ctypes.byref(given), threads)
+        return out
+
+    def popcount_distances(
+        self, queries: npt.NDArray[np.uint64], codes: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.int32]:
+        """As the reference."""
+        (n_queries, words), n = queries.shape, len(codes)
+        check(codes.shape == (n, words), "codes", codes.shape, (n, words))
+        asked, rows = (np.ascontiguousarray(each, np.uint64) for each in (queries, codes))
+        out = np.empty((n_queries, n), np.int32)
+        given = Differing(address(asked), address(rows), address(out), n_queries, n, words)
+        self._library.differing(ctypes.byref(given), self._threads(n_queries * n * words))
         return out
 
     def _scan(self, scan: Scan) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 
 __all__ = [
-    "Choice", "Codes", "GraphStruct", "Pairs", "Probe", "Rescore", "Scan", "SpaceStruct", "Walk",
+    "Choice", "Codes", "Differing", "GraphStruct", "Pairs", "Probe", "Rescore", "Scan",
+    "SpaceStruct", "Walk",
 ]  # fmt: skip
 
 _P, _N = ctypes.c_void_p, ctypes.c_size_t
@@ -158,6 +159,19 @@ class Pairs(ctypes.Structure):
         ("rows", _P),
         ("scores", _P),
         ("n", _N),
+    )
+
+
+class Differing(ctypes.Structure):
+    """`struct differing` of search.h."""
+
+    _fields_ = (
+        ("queries", _P),
+        ("codes", _P),
+        ("out", _P),
+        ("n_queries", _N),
+        ("n", _N),
+        ("words", _N),
     )
 
 

@@ -180,3 +180,18 @@ def test_a_graph_is_the_same_with_any_number_of_threads(native_library: Path, me
     for other in graphs[1:]:
         for name, array in graphs[0].items():
             np.testing.assert_array_equal(array, other[name])
+
+
+def test_differing_bits(native_library: Path) -> None:
+    rng, library = np.random.default_rng(2), load()
+    for n_queries, n, words in ((1, 0, 3), (5, 1, 1), (3, 700, 6), (9, 257, 13)):
+        codes = rng.integers(0, 1 << 63, (n_queries + n, 2 * words), np.uint64)[:, ::2] * 2
+        asked, rows = codes[:n_queries], codes[n_queries:]
+        want = np.bitwise_count(asked[:, None] ^ rows[None]).sum(axis=2)
+        for isa in library.isas:
+            library.choose(isa)
+            got = select("native").popcount_distances(asked, rows)
+            assert got.dtype == np.int32
+            np.testing.assert_array_equal(got, want)
+    with pytest.raises(InputError, match="codes"):
+        select("native").popcount_distances(asked, rows[:, 1:])

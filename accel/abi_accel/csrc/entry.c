@@ -84,3 +84,7 @@ EXPORT void abi_pairs(const struct pairs *p, size_t n_threads) {
 EXPORT void abi_rescore(const struct rescore *p, size_t n_threads) {
     abi_run(chosen->search->rescore, p, n_threads);
 }
+
+EXPORT void abi_differing(const struct differing *p, size_t n_threads) {
+    abi_run(chosen->search->differing, p, n_threads);
+}

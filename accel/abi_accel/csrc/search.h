@@ -134,4 +134,11 @@ struct pairs {
     size_t n;
 };
 
+/* In how many bits codes differ from queries: `(n_queries, n)`. */
+struct differing {
+    const uint64_t *queries, *codes; /* (n_queries, words), (n, words) */
+    int32_t *out;
+    size_t n_queries, n, words;
+};
+
 #endif

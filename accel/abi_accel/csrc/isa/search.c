@@ -67,7 +67,22 @@ static void rescore_all(struct thread *t, const void *arguments) {
     }
 }
 
+static void differing_all(struct thread *t, const void *arguments) {
+    const struct differing *p = arguments;
+    for (size_t from; (from = abi_take(t, 0, CHUNK)) < p->n;) {
+        const size_t to = from + CHUNK < p->n ? from + CHUNK : p->n;
+        for (size_t q = 0; q < p->n_queries; q++) {
+            const uint64_t *query = p->queries + q * p->words, *code = p->codes + from * p->words;
+            for (size_t row = from; row < to; row++, code += p->words) {
+                int32_t found = 0;
+                for (size_t i = 0; i < p->words; i++) found += __builtin_popcountll(code[i] ^ query[i]);
+                p->out[q * p->n + row] = found;
+            }
+        }
+    }
+}
+
 const struct search NAMED(abi_search_, ABI_ISA) = {
     walk_all, choose_all, scan_all,   probe_all, pairs_all,
-    rescore_all, walk_own, choose_own, probe_own, scan_sizes,
+    rescore_all, differing_all, walk_own, choose_own, probe_own, scan_sizes,
 };

@@ -92,6 +92,10 @@ class ComposedKernels(ABC):
             total = self.add(total, x)
             bias = layer.attn_output_norm_2_bias
             total = self.norm(total, layer.attn_output_norm_2, bias, spec)
+        return self.fed(total, layer, spec)
+
+    def fed(self, total: Array, layer: Layer, spec: Spec) -> Array:
+        """What follows attention in a layer that is not parallel: `(T, n_embd)` to the same."""
         h = self.norm(total, layer.ffn_norm, layer.ffn_norm_bias, spec)
         made = self.feed_forward(h, layer, spec)
         made = self.norm(made, layer.post_ffw_norm, None, spec)

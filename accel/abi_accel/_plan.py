@@ -60,6 +60,8 @@ class Plan:
         What it was written for.
     kept : list
         What the pointers point into.
+    half : bool
+        Whether it ends where the experts begin.
     bound : tuple, optional
         The arrays of the cache that it ran with last, weakly, and the heads with them.
     layout : Layout, optional
@@ -72,6 +74,7 @@ class Plan:
     heads: Heads
     spec: Spec
     kept: list[Any]
+    half: bool = False
     bound: tuple[Any, Any, Heads] | None = None
     layout: Layout | None = None
 

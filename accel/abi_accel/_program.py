@@ -1,8 +1,8 @@
 """A layer's operations, written once from its tensors and numbers.
 
 The order is that of `ComposedKernels.block`, which does the same by one call each. What a layer has
-that no operation does (experts, adapters, linear biases) gives no program, and
-the reference composes it. Sizes are checked here, because the kernels check nothing.
+that no operation does (adapters, linear biases) gives no program, and the reference composes it;
+with experts the program ends before them. Sizes are checked here, because the kernels check nothing.
 """
 
 from __future__ import annotations
@@ -68,8 +68,7 @@ class _Writer:
     def plan(self) -> Plan:
         spec, cache = self.spec, self.cache
         if (
-            self.layer.ffn_gate_inp is not None
-            or spec.alibi
+            spec.alibi
             or not {cache.type_k, cache.type_v} <= CACHES.keys()
             or (spec.head_dim % 32 and not {cache.type_k, cache.type_v} <= {"f32", "f16"})
             or spec.head_dim > _WIDEST_HEAD
@@ -84,7 +83,8 @@ class _Writer:
         if len(self.ops) > _MOST_OPS or len(widths) > BUFFERS:
             raise _Unsupported
         ops = (Op * len(self.ops))(*self.ops)
-        return Plan(ops, widths, self.products, self._heads(), spec, self.kept)
+        half = self.layer.ffn_gate_inp is not None
+        return Plan(ops, widths, self.products, self._heads(), spec, self.kept, half)
 
     def _heads(self) -> Heads:
         spec = self.spec
@@ -101,6 +101,11 @@ class _Writer:
         if layer.attn_norm_2 is not None:
             seen = self._norm(_IN, layer.attn_norm_2, layer.attn_norm_2_bias)
         mixed = self._scaled(self._norm(self._attend(seen), layer.post_attention_norm, None))
+        if layer.ffn_gate_inp is not None:
+            if spec.parallel or layer.attn_output_norm is not None:
+                raise _Unsupported
+            self._add(mixed, _IN, _OUT)
+            return
         if spec.parallel:
             both = self._add(mixed, self._feed_forward(h), self._buffer(self.n_embd))
             self._add(both, _IN, _OUT)

@@ -146,7 +146,8 @@ class NativeKernels(NativeGraphs, NativePartitions):
         made = self._plan(layer, spec, cache, x.shape[1])
         if made is None or not len(x):
             return super().block(x, layer, spec, cache, step)
-        return run(self._library, [made], x, [cache], [step], self._room, self.profile)
+        x = run(self._library, [made], x, [cache], [step], self._room, self.profile)
+        return self.fed(x, layer, spec) if made.half else x
 
     def layers(
         self,
@@ -163,7 +164,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
                 self._plan(layer, spec, cache, x.shape[1])
                 for layer, spec, cache in zip(layers, specs, caches, strict=True)
             ]
-            plans = [plan for plan in made if plan is not None]
+            plans = [plan for plan in made if plan is not None and not plan.half]
             if len(plans) == len(made) > 0:
                 return run(self._library, plans, x, caches, steps, self._room, self.profile)
         return super().layers(x, layers, specs, caches, steps, control)

@@ -32,10 +32,10 @@ F32 = npt.NDArray[np.float32]
 # GELU goes through float16: what falls to the other side of a rounding shows, more with depth.
 ROUNDED = {"gemma", "phi2", "gpt2", "starcoder2", "falcon", "bert", "nomic", "jina"}
 COMPOSED = {
-    "mixtral", "qwen2moe", "qwen2moe-widths", "qwen3moe", "granite-moe", "gpt-oss",  # experts
     "stablelm-parallel", "command-r-plus",  # norms of a matrix
     "jina-bert-v2", "jina-bert-v2-fused", "nomic-bert-moe",  # linear biases, experts
 }  # fmt: skip
+HALVES = {"mixtral", "qwen2moe", "qwen2moe-widths", "qwen3moe", "granite-moe", "gpt-oss"}
 
 
 def both(raw: bytes) -> tuple[Model, Model]:
@@ -53,6 +53,12 @@ def planned(model: Model) -> bool:
     return all(any(plans.get(layer, {}).values()) for layer in model.transformer.layers)
 
 
+def halves(model: Model) -> bool:
+    """Whether some layer's program ends where its experts begin."""
+    every: Any = model.kernels._plans.values()  # type: ignore[attr-defined]
+    return any(plan is not None and plan.half for plans in every for plan in plans.values())
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_layers_are_those_of_the_reference(native_library: Path, name: str) -> None:
     numpy, native = both(case_bytes(CASES[name]))
@@ -61,10 +67,11 @@ def test_layers_are_those_of_the_reference(native_library: Path, name: str) -> N
     rounded = any(name.startswith(part) for part in ROUNDED)
     np.testing.assert_allclose(got, want, rtol=0, atol=3e-3 if rounded else 3e-5)
     assert planned(native) == (name not in COMPOSED)
+    assert halves(native) == (name in HALVES)
 
 
 @pytest.mark.parametrize("isa", list(TARGETS[host()].isas))
-@pytest.mark.parametrize("name", ["qwen3", "gemma2", "olmo3", "bert"])
+@pytest.mark.parametrize("name", ["qwen3", "gemma2", "olmo3", "bert", "mixtral", "gpt-oss"])
 def test_several_sequences_and_steps(native_library: Path, isa: str, name: str) -> None:
     if isa not in load().isas:
         pytest.skip(f"this machine has {', '.join(load().isas)}")

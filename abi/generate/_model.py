@@ -38,8 +38,8 @@ class Model(ConstrainModel, EmbeddingModel, OverlayModel):
     metadata : mapping
         Of the file.
     weights : str
-        "float32" or "blocks": what the kernels were asked for. Native kernels keep the blocks
-        of types that they compute with.
+        "float32" or "blocks": how quantised matrices are held; "native" where native kernels
+        keep the blocks of types that they compute with, in an order of their own.
     n_ctx : int
     cache_types : pair of str
         How the cache holds keys and values.

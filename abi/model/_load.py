@@ -70,7 +70,7 @@ def load_transformer(
         done += file.tensors[name].n_bytes
         if progress is not None:
             progress(done, total)
-    return _assemble(config, kernels, packed, mode, _stretch(file))
+    return _assemble(config, kernels, packed, _held(packed, mode), _stretch(file))
 
 
 def _pack(tensor: Tensor, kernels: NumpyKernels, mode: str) -> Weight | Experts:
@@ -80,6 +80,15 @@ def _pack(tensor: Tensor, kernels: NumpyKernels, mode: str) -> Weight | Experts:
         tensor = dataclasses.replace(tensor, shape=(1, *tensor.shape))
     # Norms, biases and sinks are no factors of a product: kernels take them whole.
     return kernels.pack(tensor, mode if _is_matrix(tensor) else "float32")
+
+
+def _held(packed: Packed, mode: str) -> str:
+    """How quantised matrices are held: as was asked for, or as the kernels lay them out."""
+    for weight in packed.values():
+        for part in weight if isinstance(weight, tuple) else (weight,):
+            if part.layout not in ("float32", "blocks"):
+                return part.layout
+    return mode
 
 
 def _is_matrix(tensor: Tensor) -> bool:

@@ -49,7 +49,8 @@ class Transformer:
     config : Config
     kernels : NumpyKernels
     weights : str
-        "float32" or "blocks": how quantised matrices are held.
+        "float32" or "blocks": how quantised matrices are held; "native" where native kernels
+        keep the blocks of types that they compute with, in an order of their own.
     outside : Outside
     layers : list of Layer
     specs : list of Spec

@@ -2,7 +2,7 @@
 
 The order is that of `ComposedKernels.block`, which does the same by one call each. What a layer has
 that no operation does (adapters, linear biases) gives no program, and the reference composes it;
-with experts the program ends before them. Sizes are checked here, because the kernels check nothing.
+with experts the program ends before them. Sizes are checked here: the kernels check nothing.
 """
 
 from __future__ import annotations

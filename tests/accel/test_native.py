@@ -18,6 +18,7 @@ import abi
 from abi.errors import InputError, KernelError
 from abi.kernels import NumpyKernels, candidates, conformance, select
 from abi.quant import TYPES, Tensor
+from tests.synthetic import LlamaShape, llama_bytes
 
 F32 = npt.NDArray[np.float32]
 
@@ -272,3 +273,12 @@ def test_a_model_says_how_many_threads(native_library: Path) -> None:
         abi.load(kernels="numpy", n_threads=2)
     with pytest.raises(InputError, match="n_threads=0: expected a whole number above 0"):
         abi.load(kernels="native", n_threads=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "held"), [("F32", "float32"), ("F16", "native"), ("Q4_K", "native")]
+)
+def test_a_model_says_how_it_is_held(native_library: Path, name: str, held: str) -> None:
+    raw = llama_bytes(LlamaShape(n_embd=256, n_ff=256), name)
+    assert abi.load(raw, kernels="native").weights == held
+    assert abi.load(raw, kernels="numpy").weights == "float32"

@@ -31,7 +31,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _RECALL_QUERIES = 200
-_TOGETHER = 4096  # queries whose scores of centroids are held at once
+_TOGETHER = 4096  # queries of one call
 
 
 class IVF:

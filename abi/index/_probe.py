@@ -5,7 +5,7 @@ for all that look at it.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _CANDIDATES = 1 << 23  # scores that are held at once
+_RANKED = 1024  # queries whose scores of partitions are held at once
 _SLACK = 16  # more candidates than wanted where products stand for differences
 
 
@@ -67,7 +68,10 @@ def probe(
             return found[:2], int(found[2].sum())
     rows = np.full((len(prepared), k), -1, np.int64)
     scores = np.full((len(prepared), k), -np.inf, np.float32)
-    lists = [_chosen(row, sizes, nprobe, k) for row in ranked.scores()]
+    lists: list[I64] = []
+    for first in range(0, len(prepared), _RANKED):
+        some = replace(ranked, queries=ranked.queries[first : first + _RANKED])
+        lists += [_chosen(row, sizes, nprobe, k) for row in some.scores()]
     start = 0
     while start < len(lists):
         stop = _fitting(lists, space.offsets, start)

@@ -42,8 +42,8 @@ def _gelu(x: F32) -> F32:
 
 @lru_cache(maxsize=1)
 def _gelu_table() -> F32:
-    x = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # some of all float16 are signalling NaN, which ARM tells
+        x = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
         inner = _ROOT * x * (1 + np.float32(0.044715) * x * x)
         table = np.float32(0.5) * x * (1 + np.tanh(inner))
     table[x <= -_EDGE] = 0

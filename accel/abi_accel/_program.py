@@ -102,7 +102,7 @@ class _Writer:
             seen = self._norm(_IN, layer.attn_norm_2, layer.attn_norm_2_bias)
         mixed = self._scaled(self._norm(self._attend(seen), layer.post_attention_norm, None))
         if layer.ffn_gate_inp is not None:
-            if spec.parallel or layer.attn_output_norm is not None:
+            if spec.parallel or layer.attn_output_norm or layer.attn_output_norm_2:
                 raise _Unsupported
             self._add(mixed, _IN, _OUT)
             return

@@ -35,8 +35,9 @@ class NativeKernels(NativeGraphs, NativePartitions):
     """Kernels in C.
 
     Quantised matrices keep their blocks, 16 rows side by side, and meet activations that are
-    rounded to 8 bits a block, as llama.cpp does it. Float16 and bfloat16 stay as they are.
-    A layer is one call.
+    rounded to 8 bits a block, as llama.cpp does it. Float16 and bfloat16 stay as they are; few
+    activations meet them in float32, many in 16 bits a block or as sums of two bfloat16.
+    A layer is one call, as far as its experts if it has some.
     """
 
     name = "native"

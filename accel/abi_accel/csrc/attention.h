@@ -1,8 +1,7 @@
 /* Attention over the cache, in blocks of positions with a running maximum (arXiv 2205.14135).
  *
  * A piece of work is a key/value head with some tokens' queries of it. Its rows are these
- * queries. Where they are many, keys of a block are turned so that positions lie side by side;
- * few rows read keys and values where they are.
+ * queries. But for very few, keys of a block are turned so that positions lie side by side.
  */
 #ifndef ABI_ATTENTION_H
 #define ABI_ATTENTION_H

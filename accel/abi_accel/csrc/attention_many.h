@@ -1,4 +1,4 @@
-/* Attention of many queries: keys of a block are turned so that positions lie side by side. */
+/* Attention of some queries and more: keys of a block are turned so that positions lie side by side. */
 #ifndef ABI_ATTENTION_MANY_H
 #define ABI_ATTENTION_MANY_H
 
@@ -31,6 +31,7 @@ INLINE void copy_values(int type, const uint8_t *v, size_t dim, size_t n, float 
     const size_t row = row_bytes(type, dim);
     for (size_t j = 0; j < n; j++, v += row)
         for (size_t c = 0; c < dim; c += 16, out += 16) {
+            ask(type, v, row, c);
             if (c + 16 <= dim) store_f32(out, load_cached(type, v, c, c + 16));
             else store_f32(out, load_cached(type, v, c, dim));
         }
@@ -55,7 +56,7 @@ INLINE void score_rows(const struct heads *h, struct piece *w, size_t r, const i
 
 /* Add the weighted values of n positions to R rows, V vectors of them from column c on. */
 INLINE void mix_tile(int type, const uint8_t *v, size_t dim, size_t n, struct piece *w, size_t r,
-                     const int R, size_t c, const int V) {
+                     const int R, size_t c, const int V, const int asks) {
     const size_t wide = padded(dim), row = row_bytes(type, dim);
     const size_t end = V == 1 ? dim : c + 16 * V; /* all there, where there are some */
     f32x16 acc[4 * 4];
@@ -64,7 +65,7 @@ INLINE void mix_tile(int type, const uint8_t *v, size_t dim, size_t n, struct pi
             acc[4 * a + j] = load_f32(w->out + (r + a) * wide + c + 16 * j);
     for (size_t i = 0; i < n; i++, v += row) {
         f32x16 x[4];
-        if (r == 0) UNROLL for (int j = 0; j < V; j++) ask(type, v, row, c + 16 * j);
+        if (asks && r == 0) UNROLL for (int j = 0; j < V; j++) ask(type, v, row, c + 16 * j);
         UNROLL for (int j = 0; j < V; j++)
             x[j] = load_cached(type, v, c + 16 * j, V == 1 ? end : c + 16 * j + 16);
         UNROLL for (int a = 0; a < R; a++) {
@@ -78,26 +79,27 @@ INLINE void mix_tile(int type, const uint8_t *v, size_t dim, size_t n, struct pi
 }
 
 INLINE void mix_some(int type, const uint8_t *v, size_t dim, size_t n, struct piece *w, size_t r,
-                     const int R) {
+                     const int R, const int asks) {
     size_t c = 0;
-    for (; c + 64 <= dim; c += 64) mix_tile(type, v, dim, n, w, r, R, c, 4);
-    for (; c < dim; c += 16) mix_tile(type, v, dim, n, w, r, R, c, 1);
+    for (; c + 64 <= dim; c += 64) mix_tile(type, v, dim, n, w, r, R, c, 4, asks);
+    for (; c < dim; c += 16) mix_tile(type, v, dim, n, w, r, R, c, 1, asks);
 }
 
-INLINE void mix_rows(int type, const uint8_t *v, size_t dim, size_t n, size_t rows, struct piece *w) {
+INLINE void mix_rows(int type, const uint8_t *v, size_t dim, size_t n, size_t rows, struct piece *w,
+                     const int asks) {
     size_t r = 0;
-    for (; r + 4 <= rows; r += 4) mix_some(type, v, dim, n, w, r, 4);
-    for (; r < rows; r++) mix_some(type, v, dim, n, w, r, 1);
+    for (; r + 4 <= rows; r += 4) mix_some(type, v, dim, n, w, r, 4, asks);
+    for (; r < rows; r++) mix_some(type, v, dim, n, w, r, 1, asks);
 }
 
 /* Values of many rows become float32 once. */
 INLINE void mix(int type, const uint8_t *v, size_t dim, size_t n, size_t rows, struct piece *w) {
     if (rows < COPIED || (type == F32 && dim % 16 == 0)) {
-        mix_rows(type, v, dim, n, rows, w);
+        mix_rows(type, v, dim, n, rows, w, 1);
         return;
     }
     copy_values(type, v, dim, n, w->v);
-    mix_rows(F32, (const uint8_t *)w->v, padded(dim), n, rows, w);
+    mix_rows(F32, (const uint8_t *)w->v, padded(dim), n, rows, w, 0);
 }
 
 static void attend(const struct heads *h, size_t base, size_t rows, size_t low, size_t high,

@@ -40,14 +40,6 @@ INLINE f32x16 load_cached(int type, const uint8_t *row, size_t c, size_t dim) {
     return __builtin_convertvector((i8x16)codes - 8, f32x16) * scale;
 }
 
-/* One position's row as floats, zeros up to a whole vector. */
-INLINE void read_row(const void *row, int type, size_t dim, float *out) {
-    for (size_t c = 0; c < dim; c += 16)
-        if (type == Q8_0) store_f32(out + c, load_cached(Q8_0, row, c, dim));
-        else if (type == Q4_0) store_f32(out + c, load_cached(Q4_0, row, c, dim));
-        else store_f32(out + c, load_weights(type, row, c, dim));
-}
-
 /* Infinity and NaN have no codes; their scale is what is left of them. */
 INLINE float inverse_of(float scale) {
     return scale - scale == 0 && scale != 0 ? 1.0f / scale : 0;

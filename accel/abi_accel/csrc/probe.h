@@ -9,6 +9,7 @@
 
 #define LOOK 256  /* rows compared at a time */
 #define RANKED 24 /* queries whose partitions are ranked together */
+#define FEWEST_RANKED 6
 
 struct prober {
     const struct probe *p;
@@ -38,7 +39,7 @@ static void rank_parts(const struct probe *p, size_t q, size_t count, float *own
         square = splat(sum_of(square));
         for (size_t c = 0; c < n; c += 16) {
             const f32x16 v = load_some(out + c, n - c) * 2 - load_some(p->lengths + c, n - c) - square;
-            store_some(out + c, __builtin_elementwise_min(v, splat(0)), n - c);
+            store_some(out + c, (f32x16)((i32x16)v & ~(i32x16)(v > splat(0))), n - c); /* NaN stays */
         }
     }
 }
@@ -225,8 +226,10 @@ static void probe_all(struct thread *t, const void *arguments) {
         return;
     }
     float *many = (float *)(((size_t)(s.scores + LOOK) + 63) / 64 * 64), *ranked = many + many_own() / 4;
-    for (size_t q; (q = abi_take(t, 0, RANKED)) < p->n_queries;) {
-        const size_t count = p->n_queries - q < RANKED ? p->n_queries - q : RANKED;
+    size_t step = p->n_queries / (2 * t->count); /* so that all have some */
+    step = step < FEWEST_RANKED ? FEWEST_RANKED : step > RANKED ? RANKED : step;
+    for (size_t q; (q = abi_take(t, 0, step)) < p->n_queries;) {
+        const size_t count = p->n_queries - q < step ? p->n_queries - q : step;
         rank_parts(p, q, count, many, ranked);
         for (size_t i = 0; i < count; i++) {
             s.ranking = ranked + i * p->n_parts;

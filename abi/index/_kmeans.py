@@ -22,7 +22,7 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 SAMPLE = 256  # rows a centroid
-_SCORES = 1 << 18  # of rows and centroids at once, which stay in the cache
+_NUMBERS = 1 << 22  # of rows whose nearest centroids are sought at once
 _SEEDS = 16  # rows a centroid that the first ones are chosen from
 _SPREAD = 1024  # centroids up to which they are chosen far from each other
 _NUDGE = 1 / 1024  # relative distance of two halves of a split centroid
@@ -77,7 +77,7 @@ def kmeans(
     for _ in range(iterations):
         centroids = normed(centroids, metric)
         labels = assign(sample, centroids, metric, found)
-        centroids = _means(sample, labels, centroids, rng)
+        centroids = _means(sample, labels, centroids, rng, found)
     return normed(centroids, metric) + origin
 
 
@@ -91,13 +91,10 @@ def assign(
     # |x - c|^2 is least where <x, c> - |c|^2 / 2 is largest.
     offsets = np.vecdot(against, against) / 2 if metric == "l2" else None
     out = np.empty(len(vectors), np.int32)
-    step = max(256, _SCORES // len(centroids))
+    step = max(256, _NUMBERS // vectors.shape[1])
     for start in range(0, len(vectors), step):
         some = np.asarray(vectors[start : start + step], np.float32) - origin
-        scores = found.distances(some, against, "ip")
-        if offsets is not None:
-            scores -= offsets
-        out[start : start + step] = scores.argmax(axis=1)
+        out[start : start + step] = found.nearest(some, against, offsets)
     return out
 
 
@@ -120,7 +117,11 @@ def _start(sample: F32, k: int, rng: np.random.Generator) -> F32:
 
 
 def _means(
-    sample: F32, labels: npt.NDArray[np.int32], before: F32, rng: np.random.Generator
+    sample: F32,
+    labels: npt.NDArray[np.int32],
+    before: F32,
+    rng: np.random.Generator,
+    kernels: NumpyKernels,
 ) -> F32:
     k = len(before)
     counts = np.bincount(labels, minlength=k)
@@ -128,7 +129,7 @@ def _means(
     used = np.flatnonzero(counts)
     starts = (np.cumsum(counts) - counts)[used]
     means = before.copy()
-    means[used] = np.add.reduceat(sample[order], starts, axis=0) / counts[used, None]
+    means[used] = kernels.sums(sample, order, starts) / counts[used, None]
     for empty in np.flatnonzero(counts == 0).tolist():
         largest = int(counts.argmax())
         nudge = 1 + _NUDGE * np.where(rng.random(sample.shape[1]) < 0.5, -1, 1)

@@ -32,6 +32,7 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
 _SAMPLE = 256  # rows a word that words are learnt from
+_PARTS = 8  # of a row, as a block of rows that are coded is measured
 _FEW = 2  # queries up to which tables are used: for more, multiplying is faster
 
 
@@ -103,7 +104,7 @@ class PQCodes:
         words = learnt(turned, m, nbits, seed, vectors.kernels)
         codes = np.empty((n, m), np.uint8)
         constants = np.zeros(n, np.float32)
-        for start, stop in spans(n, dim):
+        for start, stop in spans(n, dim // _PARTS):
             rows = np.arange(start, stop)
             rest = _rests(vectors, rows, partition)
             turned = rest if rotation is None else rest @ rotation

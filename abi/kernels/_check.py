@@ -38,6 +38,8 @@ TOLERANCES: dict[str, float] = {
     "top_k": 0.0,
     "adc": 2e-6,
     "popcount": 0.0,
+    "nearest": 0.0,
+    "sums": 2e-6,
     "kv/q4_0": 0.126,  # an eighth, for the opposite of the largest value, and the scale's rounding
 }
 

@@ -78,6 +78,16 @@ def _codes(kernels: SearchKernels, rng: np.random.Generator) -> Iterator[Check]:
         differing = (bits[:2, None] != bits[None, 2:]).sum(axis=2)
         got = kernels.popcount_distances(words[:2], words[2:])
         yield compare("popcount", f"n={n}", got, differing)
+        if n:
+            table, order = normal(rng, 9, 35), rng.integers(0, 9, n)
+            starts = np.unique(np.append(0, rng.integers(0, n, 3)))
+            want = np.add.reduceat(table.astype(np.float64)[order], starts, axis=0)
+            yield compare("sums", f"n={n}", kernels.sums(table, order, starts), want)
+        for k in (1, 16, 35):  # small whole numbers: products are exact, and some are equal
+            rows, near = (rng.integers(-2, 3, (m, 5)).astype(np.float32) for m in (n, k))
+            off = rng.integers(0, 3, k).astype(np.float32) if k > 1 else None
+            labels = (rows @ near.T - (0 if off is None else off)).argmax(axis=1)
+            yield compare("nearest", f"n={n} k={k}", kernels.nearest(rows, near, off), labels)
 
 
 def _rows(rng: np.random.Generator, metric: str, n: int, width: int) -> npt.NDArray[Any]:

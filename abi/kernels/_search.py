@@ -27,6 +27,7 @@ Stored = npt.NDArray[Any]  # float32, or uint8 for bits
 # Scores of a block. A product is one call of BLAS, whose threads meet at its end: on a machine
 # that is busy otherwise each meeting costs milliseconds, so blocks are few rather than small.
 _SCORES = 1 << 21
+_NEAREST = 1 << 18  # of rows and centroids at once, which stay in the cache
 _CACHED = 1 << 18  # bytes of a block of differences
 _DIRECT = 4  # queries up to which differences are taken one by one, without cancellation
 _ALONE = 1 << 22  # numbers up to which one query is compared by one thread
@@ -131,6 +132,38 @@ class SearchKernels:
             return np.ascontiguousarray((rows @ queries.T).T)
         out: F32 = queries @ rows.T
         return out
+
+    def nearest(self, rows: F32, centroids: F32, offsets: F32 | None) -> npt.NDArray[np.int32]:
+        """The centroid of the largest product less its offset, for each row; of equal ones the
+        first: `(n, dim)` and `(k, dim)` to `(n,)` int32.
+
+        Parameters
+        ----------
+        rows, centroids : float32
+        offsets : (k,) float32, optional
+        """
+        out = np.empty(len(rows), np.int32)
+        step = max(256, _NEAREST // len(centroids))
+        for start in range(0, len(rows), step):
+            scores = self.products(rows[start : start + step], centroids)
+            if offsets is not None:
+                scores -= offsets
+            out[start : start + step] = scores.argmax(axis=1)
+        return out
+
+    def sums(self, rows: F32, order: I64, starts: I64) -> F32:
+        """Sums of rows by groups: `(groups, dim)`.
+
+        Parameters
+        ----------
+        rows : (any, dim) float32
+        order : (n,) int64
+            Rows, group by group.
+        starts : (groups,) int64
+            Where each group begins in `order`; none is empty.
+        """
+        found: F32 = np.add.reduceat(rows[order], starts, axis=0)
+        return found
 
     def _scores(
         self, queries: Stored, block: Stored, metric: str, inverse_norms: F32 | None

@@ -45,6 +45,8 @@ EXPORTS: dict[str, tuple[list[Any], Any]] = {
     "abi_pairs": ([_P, _N], None),
     "abi_rescore": ([_P, _N], None),
     "abi_differing": ([_P, _N], None),
+    "abi_nearest": ([_P, _N], None),
+    "abi_sums": ([_P, _N], None),
     "abi_codes_size": ([_N, _N], _N),
     "abi_pack_codes": ([_P, _N, _N, _P], None),
     "abi_forked": ([], None),

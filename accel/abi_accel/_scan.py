@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from abi.errors import InputError
 from abi.kernels import NumpyKernels
 from abi_accel._exports import Matmul
 from abi_accel._library import Library
-from abi_accel._spaces import check, check_count, origin_of, queries_of, space_of
-from abi_accel._structs import Differing, Scan, SpaceStruct
+from abi_accel._spaces import check, check_count, check_rows, origin_of, queries_of, space_of
+from abi_accel._structs import Differing, Nearest, Scan, SpaceStruct, Sums
 from abi_accel._weights import address, aligned
 
 __all__ = ["MANY", "NativeScan"]
@@ -90,6 +91,36 @@ class NativeScan(NumpyKernels):
         places = (address(rows), address(asked), address(out), scratch)
         given = Matmul(*places, 0, n, dim, len(asked), n, _F32)
         self._library.matmul(ctypes.byref(given), threads)
+        return out
+
+    def nearest(self, rows: F32, centroids: F32, offsets: F32 | None) -> npt.NDArray[np.int32]:
+        """As the reference; of what is no number, the first."""
+        (n, dim), k = rows.shape, len(centroids)
+        check(centroids.shape == (k, dim), "centroids", centroids.shape, (k, dim))
+        if offsets is not None:
+            check(offsets.shape == (k,), "offsets", offsets.shape, (k,))
+        given, whole = np.ascontiguousarray(rows, np.float32), -(-k // 16) * 16
+        beside, off = np.zeros((whole, dim), np.float32), np.full(whole, np.inf, np.float32)
+        beside[:k], off[:k] = centroids, 0 if offsets is None else offsets
+        beside = np.ascontiguousarray(beside.reshape(-1, 16, dim).transpose(0, 2, 1))
+        out = np.empty(n, np.int32)
+        places = (address(given), address(beside), address(off), address(out))
+        call = Nearest(*places, n, dim, whole)
+        self._library.nearest(ctypes.byref(call), self._threads(n * dim * k))
+        return out
+
+    def sums(self, rows: F32, order: I64, starts: I64) -> F32:
+        """As the reference."""
+        given, names = np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(order, np.int64)
+        first = np.ascontiguousarray(starts, np.int64)
+        check_rows("order", names, len(given))
+        check_rows("starts", first, len(names))
+        if (first[1:] <= first[:-1]).any():
+            raise InputError("starts: expected to rise")
+        out = np.empty((len(first), given.shape[1]), np.float32)
+        places = (address(given), address(names), address(first), address(out))
+        call = Sums(*places, len(names), len(first), given.shape[1])
+        self._library.sums(ctypes.byref(call), self._threads(names.size * given.shape[1]))
         return out
 
     def popcount_distances(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 
 __all__ = [
-    "Choice", "Codes", "Differing", "GraphStruct", "Pairs", "Probe", "Rescore", "Scan",
-    "SpaceStruct", "Walk",
+    "Choice", "Codes", "Differing", "GraphStruct", "Nearest", "Pairs", "Probe", "Rescore", "Scan",
+    "SpaceStruct", "Sums", "Walk",
 ]  # fmt: skip
 
 _P, _N = ctypes.c_void_p, ctypes.c_size_t
@@ -172,6 +172,34 @@ class Differing(ctypes.Structure):
         ("n_queries", _N),
         ("n", _N),
         ("words", _N),
+    )
+
+
+class Nearest(ctypes.Structure):
+    """`struct nearest` of search.h."""
+
+    _fields_ = (
+        ("rows", _P),
+        ("centroids", _P),
+        ("offsets", _P),
+        ("labels", _P),
+        ("n", _N),
+        ("dim", _N),
+        ("n_centroids", _N),
+    )
+
+
+class Sums(ctypes.Structure):
+    """`struct sums` of search.h."""
+
+    _fields_ = (
+        ("rows", _P),
+        ("order", _P),
+        ("starts", _P),
+        ("out", _P),
+        ("n", _N),
+        ("n_groups", _N),
+        ("dim", _N),
     )
 
 

@@ -195,3 +195,26 @@ def test_differing_bits(native_library: Path) -> None:
             np.testing.assert_array_equal(got, want)
     with pytest.raises(InputError, match="codes"):
         select("native").popcount_distances(asked, rows[:, 1:])
+
+
+def test_sums_of_groups_check_what_they_are_given(native_library: Path) -> None:
+    kernels, rows = select("native"), np.ones((4, 3), np.float32)
+    order, starts = np.array([3, 0, 3]), np.array([0, 1])
+    np.testing.assert_array_equal(kernels.sums(rows, order, starts), [[1] * 3, [2] * 3])
+    for bad, first, words in ((order + 1, starts, "order"), (order, starts + 2, "starts"),
+                              (order, np.array([1, 1]), "rise")):  # fmt: skip
+        with pytest.raises(InputError, match=words):
+            kernels.sums(rows, bad, first)
+    with pytest.raises(InputError, match="centroids"):
+        kernels.nearest(rows, rows[:, :2], None)
+    with pytest.raises(InputError, match="offsets"):
+        kernels.nearest(rows, rows, np.zeros(3, np.float32))
+
+
+def test_no_number_is_nearest_to_the_first(native_library: Path) -> None:
+    rows = np.full((9, 5), np.nan, np.float32)
+    near = np.random.default_rng(0).standard_normal((20, 5)).astype(np.float32)
+    library = load()
+    for isa in library.isas:
+        library.choose(isa)
+        assert select("native").nearest(rows, near, None).tolist() == [0] * 9

@@ -61,7 +61,7 @@ struct probe;
 
 /* What an instruction set has for search. */
 struct search {
-    work *walk, *choose, *scan, *probe, *pairs, *rescore, *differing;
+    work *walk, *choose, *scan, *probe, *pairs, *rescore, *differing, *nearest, *sums;
     size_t (*walk_own)(const struct walk *p); /* bytes that a thread needs */
     size_t (*choose_own)(const struct choice *p);
     size_t (*probe_own)(const struct probe *p);

@@ -85,6 +85,14 @@ EXPORT void abi_rescore(const struct rescore *p, size_t n_threads) {
     abi_run(chosen->search->rescore, p, n_threads);
 }
 
+EXPORT void abi_nearest(const struct nearest *p, size_t n_threads) {
+    abi_run(chosen->search->nearest, p, n_threads);
+}
+
+EXPORT void abi_sums(const struct sums *p, size_t n_threads) {
+    abi_run(chosen->search->sums, p, n_threads);
+}
+
 EXPORT void abi_differing(const struct differing *p, size_t n_threads) {
     abi_run(chosen->search->differing, p, n_threads);
 }

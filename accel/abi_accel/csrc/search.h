@@ -134,6 +134,24 @@ struct pairs {
     size_t n;
 };
 
+/* The centroid of the largest product less its offset, for each row; the first of equal ones. */
+struct nearest {
+    const float *rows;      /* (n, dim) */
+    const float *centroids; /* (n_centroids / 16, dim, 16) */
+    const float *offsets;   /* (n_centroids,): infinite where there is no centroid */
+    int32_t *labels;
+    size_t n, dim, n_centroids;
+};
+
+/* Sums of rows: group g is those that `order` names from `starts[g]` to the next. */
+struct sums {
+    const float *rows;    /* (any, dim) */
+    const int64_t *order; /* (n,) */
+    const int64_t *starts;
+    float *out; /* (n_groups, dim) */
+    size_t n, n_groups, dim;
+};
+
 /* In how many bits codes differ from queries: `(n_queries, n)`. */
 struct differing {
     const uint64_t *queries, *codes; /* (n_queries, words), (n, words) */

@@ -1,5 +1,6 @@
 /* The kernels of search, compiled once for each instruction set. */
 #include "choose.h"
+#include "nearest.h"
 #include "probe.h"
 #include "scan.h"
 #include "scan_amx.h"
@@ -84,5 +85,5 @@ static void differing_all(struct thread *t, const void *arguments) {
 
 const struct search NAMED(abi_search_, ABI_ISA) = {
     walk_all, choose_all, scan_all,   probe_all, pairs_all,
-    rescore_all, differing_all, walk_own, choose_own, probe_own, scan_sizes,
+    rescore_all, differing_all, nearest_all, sums_all, walk_own, choose_own, probe_own, scan_sizes,
 };

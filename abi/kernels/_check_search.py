@@ -81,7 +81,8 @@ def _codes(kernels: SearchKernels, rng: np.random.Generator) -> Iterator[Check]:
         if n:
             table, order = normal(rng, 9, 35), rng.integers(0, 9, n)
             starts = np.unique(np.append(0, rng.integers(0, n, 3)))
-            want = np.add.reduceat(table.astype(np.float64)[order], starts, axis=0)
+            parts = np.split(table.astype(np.float64)[order], starts[1:])
+            want = np.stack([part.sum(axis=0) for part in parts])
             yield compare("sums", f"n={n}", kernels.sums(table, order, starts), want)
         for k in (1, 16, 35):  # small whole numbers: products are exact, and some are equal
             rows, near = (rng.integers(-2, 3, (m, 5)).astype(np.float32) for m in (n, k))

@@ -162,7 +162,7 @@ class SearchKernels:
         starts : (groups,) int64
             Where each group begins in `order`; none is empty.
         """
-        found: F32 = np.add.reduceat(rows[order], starts, axis=0)
+        found: F32 = np.add.reduceat(rows[order], starts.astype(np.intp), axis=0)
         return found
 
     def _scores(

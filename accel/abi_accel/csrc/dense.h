@@ -39,6 +39,17 @@ INLINE void store_some(float *out, f32x16 v, size_t n) {
     else __builtin_memcpy(out, &v, n * sizeof(float));
 }
 
+/* Sums of 16 rows, and of T rows of activations from t on, to their places. */
+INLINE void put(const struct matmul *p, size_t group, size_t t, const int T, const f32x16 *acc) {
+    size_t first = LANES * group, lanes = p->n - first < LANES ? p->n - first : LANES;
+    for (int i = 0; i < T; i++) {
+        float *out = p->out + (t + i) * p->ld_out + first;
+        f32x16 v = p->bias ? acc[i] + load_some(p->bias + first, lanes) : acc[i];
+        if (lanes == LANES) store_f32(out, v);
+        else __builtin_memcpy(out, &v, lanes * sizeof(float));
+    }
+}
+
 INLINE float sum_of(f32x16 v) {
     typedef float f32x8 __attribute__((vector_size(32)));
     typedef float f32x4 __attribute__((vector_size(16)));

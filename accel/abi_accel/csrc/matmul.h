@@ -76,16 +76,6 @@ static void round_all(struct thread *t, const struct matmul *p, const struct rou
     }
 }
 
-INLINE void put(const struct matmul *p, size_t group, size_t t, const int T, const f32x16 *acc) {
-    size_t first = LANES * group, lanes = p->n - first < LANES ? p->n - first : LANES;
-    for (int i = 0; i < T; i++) {
-        float *out = p->out + (t + i) * p->ld_out + first;
-        f32x16 v = p->bias ? acc[i] + load_some(p->bias + first, lanes) : acc[i];
-        if (lanes == LANES) store_f32(out, v);
-        else __builtin_memcpy(out, &v, lanes * sizeof(float));
-    }
-}
-
 /* 16 rows of weights by all activations. */
 INLINE void group_of(int type, const struct matmul *p, const struct rounded *a, size_t group,
                      uint8_t *own) {

@@ -146,17 +146,6 @@ INLINE void words_tile(const struct words *w, struct worded a, const size_t *row
     }
 }
 
-/* 16 sums of each of some rows of activations to their places. */
-INLINE void words_put(const struct matmul *p, size_t first, const size_t *rows, size_t count,
-                      const f32x16 *acc) {
-    if (first >= p->n) return;
-    const size_t lanes = p->n - first < 16 ? p->n - first : 16;
-    for (size_t i = 0; i < count; i++) {
-        f32x16 v = p->bias ? acc[i] + load_some(p->bias + first, lanes) : acc[i];
-        store_some(p->out + rows[i] * p->ld_out + first, v, lanes);
-    }
-}
-
 /* Rows from `first` on: expanded once, then met by six activations after the other. */
 INLINE void words_rows(int type, const struct matmul *p, struct worded a, size_t first, uint8_t *own) {
     struct words w[VNNI_GROUPS];
@@ -170,8 +159,8 @@ INLINE void words_rows(int type, const struct matmul *p, struct worded a, size_t
         for (size_t i = 0; i < VNNI_TOKENS; i++) rows[i] = t + (i < count ? i : count - 1);
         f32x16 acc[VNNI_SUMS];
         words_tile(w, a, rows, acc);
-        for (size_t r = 0; r < VNNI_GROUPS; r++)
-            words_put(p, first + 16 * r, rows, count, acc + r * VNNI_TOKENS);
+        for (size_t r = 0; r < VNNI_GROUPS && first + 16 * r < p->n; r++)
+            put(p, first / 16 + r, t, (int)count, acc + r * VNNI_TOKENS);
     }
 }
 

@@ -235,7 +235,7 @@ def build(session: nox.Session) -> None:
     _build(session, ROOT, ROOT / "dist")
     session.install("ziglang>=0.13")
     session.env["PYTHONPATH"] = str(ROOT / "accel")
-    code = "from abi_accel.build import TARGETS; print(*TARGETS)"
+    code = "from abi_accel.build import *; print(*{same_wheel(name)[0] for name in TARGETS})"
     for target in (session.run("python", "-c", code, silent=True) or "").split():
         session.env["ABI_ACCEL_TARGET"] = target
         _build(session, ROOT / "accel", ROOT / "dist")

@@ -20,10 +20,11 @@ class KernelBuildHook(BuildHookInterface[Any]):
         if self.target_name != "wheel" or version == "editable":
             return
         sys.path.insert(0, self.root)
-        from abi_accel.build import TARGETS, build, host
+        from abi_accel.build import TARGETS, build, host, same_wheel
 
         name = os.environ.get("ABI_ACCEL_TARGET") or host()
-        library = build(name, Path(self.root) / "build" / name)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{TARGETS[name].tag}"
-        build_data["force_include"][str(library)] = f"abi_accel/lib/{library.name}"
+        for part in same_wheel(name):
+            library = build(part, Path(self.root) / "build" / part)
+            build_data["force_include"][str(library)] = f"abi_accel/lib/{library.name}"

@@ -61,7 +61,8 @@ ENVIRONMENT = {
     ),
     "ABI_NATIVE_ISA": (
         "Instruction set of the native kernels: `scalar`, `avx2`, `avxvnni`, `avx512` or `amx` on "
-        "x86-64, `neon` or `dotprod` on aarch64. Unset: the best that the machine has."
+        "x86-64, `neon`, `dotprod` or `i8mm` on aarch64, `simd128` or `relaxed` in Pyodide. Unset: "
+        "the best that the machine has."
     ),
     "ABI_NATIVE_LIBRARY": (
         "Path of the native library to load instead of the one in the package `abi_accel`."

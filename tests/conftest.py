@@ -43,6 +43,12 @@ def wasm_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _build("wasm32", tmp_path_factory.mktemp("wasm"))
 
 
+@pytest.fixture(scope="session")
+def wasm_relaxed_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That for browsers that know relaxed SIMD."""
+    return _build("wasm32-relaxed", tmp_path_factory.mktemp("relaxed"))
+
+
 @pytest.fixture
 def native_library(built_native: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make `abi.kernels` find the library that was just built."""

@@ -1,7 +1,8 @@
 """The library of kernels: found, loaded, its instruction set chosen, its threads counted.
 
 It is found beside this module, or where `ABI_NATIVE_LIBRARY` says. `ABI_NATIVE_ISA` forces one of
-the instruction sets that this machine has, `ABI_THREADS` the number of threads.
+the instruction sets that this machine has, `ABI_THREADS` the number of threads. For Pyodide there
+are two, of which a browser that knows relaxed SIMD takes the second.
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from abi._platform import cpu_count
+from abi._platform import IN_PYODIDE, cpu_count
 from abi.errors import KernelError
 from abi_accel._exports import EXPORTS
 
 __all__ = ["Library", "load"]
 
 _NAMES = {"darwin": "abi_accel.dylib", "win32": "abi_accel.dll"}
+_RELAXED = "abi_accel_relaxed.so"
+# WebAssembly: f(a, b) gives lane 0 of i32x4.relaxed_dot_i8x16_i7x16_add_s of a and b in all lanes.
+_RELAXED_DOT = bytes.fromhex(
+    "0061736d01000000" "01070160027f7f017f" "03020100" "0705010166" "0000" "0a1601140020"
+    "00fd112001fd114100fd11" "fd9302" "fd1b00" "0b"
+)  # fmt: skip
 _MOST_THREADS = 256
 
 
@@ -100,5 +107,30 @@ def load() -> Library:
     KernelError
         If an environment variable asks for what cannot be.
     """
-    default = Path(__file__).parent / "lib" / _NAMES.get(sys.platform, "abi_accel.so")
-    return Library(os.environ.get("ABI_NATIVE_LIBRARY") or str(default))
+    return Library(os.environ.get("ABI_NATIVE_LIBRARY") or str(_beside()))
+
+
+def _beside() -> Path:
+    """The library that was installed with this module, for this machine."""
+    folder = Path(__file__).parent / "lib"
+    if IN_PYODIDE and (folder / _RELAXED).exists() and _relaxed_simd():
+        return folder / _RELAXED
+    return folder / _NAMES.get(sys.platform, "abi_accel.so")
+
+
+def _relaxed_simd() -> bool:
+    """Whether this browser has relaxed SIMD that multiplies rightly, and nothing else is asked for.
+
+    V8 11.3 (Node 20), where it is an experiment, takes the wrong factor as signed.
+    """
+    from js import WebAssembly
+    from pyodide.ffi import to_js
+
+    code = to_js(_RELAXED_DOT)
+    if os.environ.get("ABI_NATIVE_ISA", "relaxed") != "relaxed" or not WebAssembly.validate(code):
+        return False
+    module = WebAssembly.Module.new(code)
+    signed, unsigned = (-89, 13, -68, -53), (98, 62, 0, 127)
+    words = (int.from_bytes(bytes(v % 256 for v in four), "little") for four in (signed, unsigned))
+    dot: int = WebAssembly.Instance.new(module).exports.f(*words)
+    return dot == sum(a * b for a, b in zip(signed, unsigned, strict=True))

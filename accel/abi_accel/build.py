@@ -3,8 +3,9 @@
     python -m abi_accel.build [--target NAME] [--out FOLDER]
 
 One machine builds every target. What computes is compiled once for each instruction set of the
-target, and chosen from when the library is loaded. The WASM target is a side module that Pyodide
-loads with plain ctypes; it is linked by hand because it needs no Emscripten.
+target, and chosen from when the library is loaded. The WASM targets are side modules that Pyodide
+loads with plain ctypes; they are linked by hand because they need no Emscripten. There are two: a
+module with one instruction that a browser does not know is refused as a whole.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from abi_accel._exports import EXPORTS
 
-__all__ = ["TARGETS", "Target", "build", "host"]
+__all__ = ["TARGETS", "Target", "build", "host", "same_wheel"]
 
 _MOST_SAID = 4000  # characters of what zig says is wrong
 _HERE = Path(__file__).parent
@@ -35,7 +36,12 @@ _AMX = (*_AVX512, "-mamx-tile", "-mamx-int8", "-mamx-bf16", "-mavx512bf16")
 _X86: dict[str, tuple[str, ...]] = {
     "scalar": (), "avx2": _AVX2, "avxvnni": _AVXVNNI, "avx512": _AVX512, "amx": _AMX,
 }  # fmt: skip
-_ARM: dict[str, tuple[str, ...]] = {"neon": (), "dotprod": ("-mcpu=generic+v8_2a+dotprod",)}
+_DOTPROD = "-mcpu=generic+v8_2a+dotprod"
+_ARM: dict[str, tuple[str, ...]] = {
+    "neon": (), "dotprod": (_DOTPROD,), "i8mm": (f"{_DOTPROD}+i8mm",),
+}  # fmt: skip
+_PYODIDE = "pyemscripten_2026_0_wasm32"
+_WASM = ("-msimd128", "-mno-extended-const")  # the latter is unknown to Node 20
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,13 @@ TARGETS: dict[str, Target] = {
     "macos-x86_64": Target("x86_64-macos.11.0", "abi_accel.dylib", "macosx_11_0_x86_64", _X86),
     "windows-x86_64": Target("x86_64-windows-gnu", "abi_accel.dll", "win_amd64", _X86),
     "wasm32": Target(
-        "wasm32-freestanding",
-        "abi_accel.so",
-        "pyemscripten_2026_0_wasm32",
-        {"simd128": ("-msimd128",)},
-        ("-mno-extended-const",),  # which Node 20 does not know
+        "wasm32-freestanding", "abi_accel.so", _PYODIDE, {"simd128": ()}, _WASM
     ),
-}
+    "wasm32-relaxed": Target(
+        "wasm32-freestanding", "abi_accel_relaxed.so", _PYODIDE, {"relaxed": ()},
+        (*_WASM, "-mrelaxed-simd"),
+    ),
+}  # fmt: skip
 
 
 def host() -> str:
@@ -90,6 +96,11 @@ def host() -> str:
     raise RuntimeError(f"no kernels for {platform}; targets: {', '.join(TARGETS)}")
 
 
+def same_wheel(name: str) -> list[str]:
+    """Names of the targets that go into one wheel with a target, itself among them."""
+    return [other for other, target in TARGETS.items() if target.tag == TARGETS[name].tag]
+
+
 def build(name: str, folder: Path) -> Path:
     """Compile one target into a folder.
 
@@ -108,7 +119,7 @@ def build(name: str, folder: Path) -> Path:
     library = folder / target.library
     with tempfile.TemporaryDirectory() as scratch:
         objects = _objects(target, Path(scratch))
-        if name == "wasm32":
+        if name.startswith("wasm32"):
             exports = [f"--export={symbol}" for symbol in EXPORTS]
             link = ("wasm-ld", "-shared", "--experimental-pic", "--no-entry")
             unresolved = "--unresolved-symbols=import-dynamic"

@@ -24,13 +24,16 @@ SHIPPED = (".py", ".gguf", ".bin")
 PAGES = ("explanation", "how-to", "tutorials")
 
 
-def in_pyodide(script: Path, mount: Path, timeout: float = 300) -> Any:
-    """What a script gives as JSON by its last value, with abi and `mount` as `/mnt`."""
+def in_pyodide(script: Path, mount: Path, timeout: float = 300, *flags: str) -> Any:
+    """What a script gives as JSON by its last value, with abi and `mount` as `/mnt`.
+
+    `flags` are Node's.
+    """
     require("pyodide", NUMPY.exists(), f"{NUMPY} is not there")
     folder = _with_node_modules()
     wheel = mount / "sources.whl"
     _pack(wheel)
-    command = ["node", "boot.mjs", "--wheel", str(NUMPY), "--wheel", str(wheel)]
+    command = ["node", *flags, "boot.mjs", "--wheel", str(NUMPY), "--wheel", str(wheel)]
     done = subprocess.run(
         [*command, "--mount", str(mount), str(script)],
         cwd=folder, capture_output=True, text=True, timeout=timeout, check=False,

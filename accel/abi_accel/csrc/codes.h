@@ -69,7 +69,7 @@ INLINE u8x64 entries(u8x64 tables, u8x64 codes) {
     return codes;
 #elif defined(__wasm_simd128__)
     v128_t *part = (v128_t *)&codes, *table = (v128_t *)&tables;
-    for (int i = 0; i < 4; i++) part[i] = wasm_i8x16_swizzle(table[i], part[i]);
+    for (int i = 0; i < 4; i++) part[i] = swizzled(table[i], part[i]);
     return codes;
 #else
     for (int i = 0; i < 64; i++) codes[i] = tables[i / 16 * 16 + codes[i]];

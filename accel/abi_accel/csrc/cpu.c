@@ -49,9 +49,19 @@ unsigned abi_cpu_sets(void) {
 }
 
 #elif defined(__aarch64__)
+
+enum { NEON = 1, DOTPROD = 2, I8MM = 4 };
+
+static unsigned sets_of(int dotprod, int i8mm) {
+    if (!dotprod) return NEON;
+    return i8mm ? NEON | DOTPROD | I8MM : NEON | DOTPROD;
+}
+
 #if defined(__linux__)
 #include <sys/auxv.h>
-unsigned abi_cpu_sets(void) { return getauxval(AT_HWCAP) >> 20 & 1 ? 3 : 1; } /* ASIMDDP */
+unsigned abi_cpu_sets(void) {
+    return sets_of(getauxval(AT_HWCAP) >> 20 & 1, getauxval(AT_HWCAP2) >> 13 & 1);
+}
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
 static int flag(const char *name) {
@@ -59,9 +69,11 @@ static int flag(const char *name) {
     size_t size = sizeof value;
     return sysctlbyname(name, &value, &size, 0, 0) == 0 && value;
 }
-unsigned abi_cpu_sets(void) { return flag("hw.optional.arm.FEAT_DotProd") ? 3 : 1; }
+unsigned abi_cpu_sets(void) {
+    return sets_of(flag("hw.optional.arm.FEAT_DotProd"), flag("hw.optional.arm.FEAT_I8MM"));
+}
 #else
-unsigned abi_cpu_sets(void) { return 1; }
+unsigned abi_cpu_sets(void) { return NEON; }
 #endif
 
 #else

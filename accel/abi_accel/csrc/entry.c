@@ -9,8 +9,11 @@ extern const struct isa abi_isa_scalar, abi_isa_avx2, abi_isa_avxvnni, abi_isa_a
 static const struct isa *const list[] = {&abi_isa_scalar, &abi_isa_avx2, &abi_isa_avxvnni,
                                          &abi_isa_avx512, &abi_isa_amx};
 #elif defined(__aarch64__)
-extern const struct isa abi_isa_neon, abi_isa_dotprod;
-static const struct isa *const list[] = {&abi_isa_neon, &abi_isa_dotprod};
+extern const struct isa abi_isa_neon, abi_isa_dotprod, abi_isa_i8mm;
+static const struct isa *const list[] = {&abi_isa_neon, &abi_isa_dotprod, &abi_isa_i8mm};
+#elif defined(__wasm_relaxed_simd__)
+extern const struct isa abi_isa_relaxed;
+static const struct isa *const list[] = {&abi_isa_relaxed};
 #else
 extern const struct isa abi_isa_simd128;
 static const struct isa *const list[] = {&abi_isa_simd128};

@@ -5,6 +5,7 @@
 #include "abi.h"
 #include "amx_dense.h"
 #include "dense_many.h"
+#include "mmla.h"
 #include "round.h"
 #include "vnni.h"
 #include "words.h"
@@ -37,12 +38,14 @@ static size_t place(int type, size_t k, size_t n_tokens, uint8_t *at, struct rou
     return size;
 }
 
-/* What one thread needs beside the activations: codes of 16 rows, and two tiles of sums. */
+/* What one thread needs beside the activations: codes of 16 rows or more, and sums. */
 static size_t own_scratch(size_t k, size_t n_tokens) {
 #if defined(ABI_BY_VNNI)
     return by_vnni(n_tokens) ? vnni_own(k) : 0;
 #elif defined(__AMX_INT8__)
     return by_amx(n_tokens) ? aligned(16 * k) + 2048 : 0;
+#elif defined(ABI_BY_MMLA)
+    return by_mmla(n_tokens) ? mmla_own(k) : 0;
 #else
     return (void)k, (void)n_tokens, 0;
 #endif
@@ -90,6 +93,21 @@ INLINE void group_of(int type, const struct matmul *p, const struct rounded *a, 
         for (; t < n; t += AMX_TOKENS) {
             amx_tile(type, w, own, a, t, sums, acc);
             put(p, group, t, n - t < AMX_TOKENS ? (int)(n - t) : AMX_TOKENS, acc);
+        }
+        return;
+    }
+#endif
+#if defined(ABI_BY_MMLA)
+    if (by_mmla(n)) {
+        struct paired e = mmla_place(w, p->k, own);
+        mmla_expand(type, e, p->k);
+        for (; t < n; t += MMLA_TOKENS) {
+            size_t rows[MMLA_TOKENS];
+            f32x16 acc[MMLA_TOKENS];
+            int T = n - t < MMLA_TOKENS ? (int)(n - t) : MMLA_TOKENS;
+            for (int i = 0; i < MMLA_TOKENS; i++) rows[i] = t + (size_t)(i < T ? i : T - 1);
+            mmla_tile(type, &e, a, rows, acc);
+            put(p, group, t, T, acc);
         }
         return;
     }

@@ -115,9 +115,34 @@ INLINE f32x16 load_f16(const void *p) {
 #endif
 }
 
+#if defined(__wasm_simd128__)
+/* Bytes of a table of 16, by their numbers, which are below 16. */
+INLINE v128_t swizzled(v128_t table, v128_t numbers) {
+#if defined(__wasm_relaxed_simd__)
+    return wasm_i8x16_relaxed_swizzle(table, numbers);
+#else
+    return wasm_i8x16_swizzle(table, numbers);
+#endif
+}
+#endif
+
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
 #define ABI_BY_UNSIGNED /* one instruction multiplies unsigned bytes with signed ones */
 #endif
+
+/* s + the products of 4 signed bytes of w with those of x. Bytes 0 and 1, and 2 and 3, of each 4:
+ * their products' sums fit in 16 bits. */
+INLINE i32x16 dot_plain(i32x16 s, u8x64 w, int32_t x) {
+    i16x32 xs = (i16x32)splat_i32(x), ws = (i16x32)w;
+    i16x32 pairs = ((ws << 8) >> 8) * ((xs << 8) >> 8) + (ws >> 8) * (xs >> 8);
+#if defined(__wasm_simd128__)
+    v128_t *part = (v128_t *)&pairs;
+    for (int i = 0; i < 4; i++) part[i] = wasm_i32x4_extadd_pairwise_i16x8(part[i]);
+    return s + (i32x16)pairs;
+#else
+    return s + (((i32x16)pairs << 16) >> 16) + ((i32x16)pairs >> 16);
+#endif
+}
 
 /* s + the products of 4 bytes of w, unsigned and below 128, with the 4 signed bytes of x. */
 INLINE i32x16 dot_unsigned(i32x16 s, u8x64 w, int32_t x) {
@@ -140,11 +165,13 @@ INLINE i32x16 dot_unsigned(i32x16 s, u8x64 w, int32_t x) {
     int8x16_t *weights = (int8x16_t *)&w, xs = vreinterpretq_s8_s32(vdupq_n_s32(x));
     for (int i = 0; i < 4; i++) part[i] = vdotq_s32(part[i], weights[i], xs);
     return s;
+#elif defined(__wasm_relaxed_simd__)
+    v128_t *part = (v128_t *)&s, *weights = (v128_t *)&w, xs = wasm_i32x4_splat(x);
+    for (int i = 0; i < 4; i++)
+        part[i] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(xs, weights[i], part[i]);
+    return s;
 #else
-    /* Bytes 0 and 1, and 2 and 3, of each 4: their products' sums fit in 16 bits. */
-    i16x32 xs = (i16x32)splat_i32(x), ws = (i16x32)w;
-    i16x32 pairs = ((ws << 8) >> 8) * ((xs << 8) >> 8) + (ws >> 8) * (xs >> 8);
-    return s + (((i32x16)pairs << 16) >> 16) + ((i32x16)pairs >> 16);
+    return dot_plain(s, w, x);
 #endif
 }
 
@@ -164,7 +191,9 @@ INLINE u8x64 ready_signed(u8x64 w) {
 }
 
 INLINE i32x16 dot_signed(i32x16 s, u8x64 w, int32_t x) {
-#if defined(ABI_BY_UNSIGNED) || !defined(__AVX2__)
+#if defined(__wasm_relaxed_simd__)
+    return dot_plain(s, w, x);
+#elif defined(ABI_BY_UNSIGNED) || !defined(__AVX2__)
     return dot_unsigned(s, w, x); /* elsewhere bytes of w are taken as signed */
 #else
     __m256i *part = (__m256i *)&s, *weights = (__m256i *)&w;

@@ -48,7 +48,7 @@ INLINE u8x64 look_up(i8x16 table, u8x64 code) {
     return code;
 #elif defined(__wasm_simd128__)
     v128_t *part = (v128_t *)&code;
-    for (int i = 0; i < 4; i++) part[i] = wasm_i8x16_swizzle((v128_t)table, part[i]);
+    for (int i = 0; i < 4; i++) part[i] = swizzled((v128_t)table, part[i]);
     return code;
 #else
     for (int i = 0; i < 64; i++) code[i] = (uint8_t)table[code[i]];

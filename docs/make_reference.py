@@ -42,6 +42,10 @@ ENVIRONMENT = {
         "When a wheel of `abi-accel` is built: the target to compile for, a key of "
         "`abi_accel.build.TARGETS`. Unset: the machine that builds."
     ),
+    "ABI_AFFINITY": (
+        "What threads of the native kernels are bound to, on Linux: `none`, `cores` (one each) or "
+        "`nodes` (NUMA). Unset: nodes where the process may use more than one, else none."
+    ),
     "ABI_CACHE": (
         "Folder of the models that `abi pull` fetches. Unset: `abi` in the platform's folder for "
         "caches (`~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`)."

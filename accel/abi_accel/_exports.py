@@ -50,6 +50,7 @@ EXPORTS: dict[str, tuple[list[Any], Any]] = {
     "abi_codes_size": ([_N, _N], _N),
     "abi_pack_codes": ([_P, _N, _N, _P], None),
     "abi_forked": ([], None),
+    "abi_bind": ([_P], None),
 }
 
 

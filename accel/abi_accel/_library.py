@@ -1,8 +1,9 @@
 """The library of kernels: found, loaded, its instruction set chosen, its threads counted.
 
 It is found beside this module, or where `ABI_NATIVE_LIBRARY` says. `ABI_NATIVE_ISA` forces one of
-the instruction sets that this machine has, `ABI_THREADS` the number of threads. For Pyodide there
-are two, of which a browser that knows relaxed SIMD takes the second.
+the instruction sets that this machine has, `ABI_THREADS` the number of threads, `ABI_AFFINITY`
+where they run. For Pyodide there are two, of which a browser that knows relaxed SIMD takes the
+second.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from abi._platform import IN_PYODIDE, cpu_count
 from abi.errors import KernelError
+from abi_accel._affinity import bound, masks, policy
 from abi_accel._exports import EXPORTS
 
 __all__ = ["Library", "load"]
@@ -40,6 +42,8 @@ class Library:
     isas : list of str
         Those that this machine has, worst first.
     n_threads : int
+    affinity : str
+        What threads are bound to: `none`, `cores` or `nodes`.
     """
 
     def __init__(self, path: str) -> None:
@@ -52,6 +56,8 @@ class Library:
         self.isas = [self._library.abi_isa_name(i).decode() for i in range(count)]
         self.choose(os.environ.get("ABI_NATIVE_ISA") or self.isas[-1])
         self.n_threads = _threads()
+        self.affinity = policy()
+        self._library.abi_bind(masks(bound(self.affinity, _MOST_THREADS)))
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._library.abi_forked)
 

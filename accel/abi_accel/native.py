@@ -66,9 +66,10 @@ class NativeKernels(NativeGraphs, NativePartitions):
 
     @property
     def detail(self) -> str:
-        """The instruction set and the number of threads."""
-        n = self._library.n_threads
-        return f"{self._library.isa}, {n} thread{'s' * (n != 1)}"
+        """The instruction set, the number of threads, and what they are bound to."""
+        n, place = self._library.n_threads, self._library.affinity
+        where = "" if place == "none" else f" bound to {place}"
+        return f"{self._library.isa}, {n} thread{'s' * (n != 1)}{where}"
 
     def set_threads(self, n: int) -> None:
         """Compute with n threads, 1 to 256, from now on, in the whole process.

@@ -5,6 +5,7 @@
  * while, because the next one comes soon while text is generated, then sleep. One job runs at a
  * time; who finds the pool busy does its job alone.
  */
+#define _GNU_SOURCE /* processors of a thread */
 #include "abi.h"
 
 #define LINE 64 /* bytes of a cache line */
@@ -51,6 +52,8 @@ void abi_run(work *run, const void *arguments, size_t count) {
 
 EXPORT void abi_forked(void) {}
 
+EXPORT void abi_bind(const uint8_t *masks) { (void)masks; }
+
 #else
 
 #if defined(_WIN32)
@@ -61,12 +64,17 @@ EXPORT void abi_forked(void) {}
 #endif
 
 #define MOST_THREADS 256
+#define MASK_BYTES 128 /* processors of a thread, a bit each */
 #define SPINS 20000 /* of a waiting thread before it sleeps: some 100 microseconds */
 #define POLITE 2000 /* spins at a barrier between which the processor is offered to others */
 
 static struct job pool;
 static size_t started;             /* threads beside the caller's */
 static size_t born[MOST_THREADS]; /* the generation that was there when each was made */
+static uint8_t bound[MOST_THREADS][MASK_BYTES];
+
+/* Where threads that are made from now on may run: a mask each, empty if anywhere. */
+EXPORT void abi_bind(const uint8_t *masks) { __builtin_memcpy(bound, masks, sizeof bound); }
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 #define STORE(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELEASE)
@@ -137,8 +145,20 @@ static size_t wait_for(size_t seen) {
     return LOAD(pool.generation.value);
 }
 
+/* This thread to its processors; where the system refuses, it stays as it is. */
+static void stay(size_t index) {
+#if defined(__linux__)
+    uint8_t any = 0;
+    for (size_t i = 0; i < MASK_BYTES; i++) any |= bound[index][i];
+    if (any) sched_setaffinity(0, MASK_BYTES, (const cpu_set_t *)bound[index]);
+#else
+    (void)index;
+#endif
+}
+
 static void serve(size_t index) {
     size_t seen = born[index];
+    stay(index);
     for (;;) {
         seen = wait_for(seen);
         struct thread me = {&pool, index, pool.count};

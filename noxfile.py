@@ -120,7 +120,7 @@ def aarch64(session: nox.Session) -> None:
     session.env["PYTHONPATH"] = str(ROOT / "accel")
     tests = session.posargs or [
         "tests/kernels", "tests/accel/test_search_random.py", "tests/accel/test_search_edges.py",
-        "tests/accel/test_greedy.py", "tests/accel/test_native.py",
+        "tests/accel/test_greedy.py", "tests/accel/test_native.py", "tests/accel/test_experts.py",
         "-k", "not builds and not command and not forked",
     ]  # fmt: skip
     folder = str(ROOT / ".nox" / "emulated")

@@ -34,6 +34,8 @@ class LlamaShape:
     arch: str = "llama"
     biases: tuple[str, ...] = ()  # of attn_q, attn_k, attn_v, attn_output
     head_norms: bool = False
+    n_expert: int = 0  # each with n_ff
+    n_expert_used: int = 0
 
     @property
     def head_dim(self) -> int:
@@ -42,7 +44,7 @@ class LlamaShape:
     @property
     def n_params(self) -> int:
         heads = 2 * self.head_dim * (self.n_head + self.n_head_kv)
-        layer = self.n_embd * (heads + 3 * self.n_ff)
+        layer = self.n_embd * (heads + 3 * self.n_ff * max(self.n_expert, 1) + self.n_expert)
         return self.n_layer * layer + self.n_vocab * self.n_embd * (1 if self.tied else 2)
 
 
@@ -64,15 +66,15 @@ def write_llama(
         "attn_k": (kv, shape.n_embd),
         "attn_v": (kv, shape.n_embd),
         "attn_output": (shape.n_embd, q),
-        "ffn_gate": (shape.n_ff, shape.n_embd),
-        "ffn_up": (shape.n_ff, shape.n_embd),
-        "ffn_down": (shape.n_embd, shape.n_ff),
+        **_feed_forward(shape),
     }
     for i in range(shape.n_layer):
         names += [
             (f"blk.{i}.{n}.weight", (shape.n_embd,), "F32") for n in ("attn_norm", "ffn_norm")
         ]
         names += [(f"blk.{i}.{n}.weight", s, type_name) for n, s in matrices.items()]
+        if shape.n_expert:
+            names.append((f"blk.{i}.ffn_gate_inp.weight", (shape.n_expert, shape.n_embd), "F32"))
         names += [(f"blk.{i}.{n}.bias", matrices[n][:1], "F32") for n in shape.biases]
         if shape.head_norms:
             names += [
@@ -87,6 +89,14 @@ def write_llama(
         factors = np.linspace(1, 8, shape.head_dim // 2)
         tensors.append(Tensor.from_array("rope_freqs.weight", factors))
     write(target, _metadata(shape), tensors)
+
+
+def _feed_forward(shape: LlamaShape) -> dict[str, tuple[int, ...]]:
+    sizes = {"gate": (shape.n_ff, shape.n_embd), "up": (shape.n_ff, shape.n_embd)}
+    sizes["down"] = (shape.n_embd, shape.n_ff)
+    if not shape.n_expert:
+        return {f"ffn_{name}": size for name, size in sizes.items()}
+    return {f"ffn_{name}_exps": (shape.n_expert, *size) for name, size in sizes.items()}
 
 
 def llama_bytes(shape: LlamaShape, type_name: str = "F32", seed: int = 0) -> bytes:
@@ -141,4 +151,10 @@ def _metadata(shape: LlamaShape) -> dict[str, Any]:
         f"{shape.arch}.rope.dimension_count": shape.head_dim,
         f"{shape.arch}.vocab_size": shape.n_vocab,
     }
+    if shape.n_expert:
+        metadata |= {
+            f"{shape.arch}.expert_count": shape.n_expert,
+            f"{shape.arch}.expert_used_count": shape.n_expert_used,
+            f"{shape.arch}.expert_feed_forward_length": shape.n_ff,
+        }
     return metadata | vocabulary(shape.n_vocab) | dict(shape.extra)

@@ -10,8 +10,8 @@ from typing import Any
 from abi.kernels import KVLayer, Profile, Span, cached_bytes
 from abi.quant import TYPES
 from abi_accel._exports import Layers, Op, Program
+from abi_accel._operations import KINDS
 from abi_accel._plan import Plan
-from abi_accel._program import KINDS
 
 __all__ = ["run_noted"]
 
@@ -51,5 +51,9 @@ def _bytes(op: Op, n_tokens: int, cache: KVLayer, spans: Sequence[Span]) -> int:
     kind, n, k = KINDS[op.kind], int(op.n), int(op.k)
     if kind == "matmul":
         return _TYPES[op.type].n_bytes(n * k) + 4 * n_tokens * (n + k)
+    if kind == "experts":
+        n_experts, used = divmod(int(op.flag), 1 << 16)
+        read = min(n_experts, n_tokens * used)  # at most
+        return read * _TYPES[op.type].n_bytes(n * k) + 4 * n_tokens * used * (n + k)
     moved = 8 * n_tokens * max(n, k)
     return moved + cached_bytes(cache, spans) if kind == "attention" else moved

@@ -52,8 +52,9 @@ class Plan:
     ops : ctypes array of Op
     widths : list of int
         Floats a token of each buffer; those of the caller are the first two.
-    products : set of (int, int)
-        Types and columns of the products, which say how much scratch memory is needed.
+    products : set of (int, int, int)
+        Types and columns of the products, and for how many rows a token, which say how much scratch
+        memory is needed.
     heads : Heads
         Without the cache.
     spec : Spec
@@ -70,7 +71,7 @@ class Plan:
 
     ops: Any
     widths: list[int]
-    products: set[tuple[int, int]]
+    products: set[tuple[int, int, int]]
     heads: Heads
     spec: Spec
     kept: list[Any]
@@ -94,7 +95,7 @@ def layout(library: Library, threads: int, plans: Sequence[Plan], n: int) -> Lay
         starts.append(4 * total)
         total += -(-n * max(widths) // _FLOATS) * _FLOATS
     products = set().union(*(plan.products for plan in plans))
-    sizes = (library.scratch_size(kind, k, n, threads) for kind, k in products)
+    sizes = (library.scratch_size(kind, k, rows * n, threads) for kind, k, rows in products)
     rounding, own = _whole(max(sizes)), _whole(library.piece_size())
     made = Layout(made_for, tuple(map(ref, plans)), rounding, own, starts, 4 * total)
     plans[0].layout = made

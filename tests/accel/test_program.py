@@ -14,14 +14,14 @@ import pytest
 from abi_accel._buffers import assign
 from abi_accel._exports import Op
 from abi_accel._library import load
-from abi_accel._program import KINDS
+from abi_accel._operations import KINDS
 from abi_accel.build import TARGETS, host
 
 import abi
 from abi.errors import InputError
 from abi.generate import Model
 from abi.gguf import read, write
-from abi.kernels import Adapter, KVLayer, Span, Step, Weight
+from abi.kernels import Adapter, KVLayer, Layer, Span, Step, Weight
 from abi.model import Batch
 from abi.quant import Tensor
 from tests.oracle.architectures import CASES, ENCODERS, case_bytes
@@ -169,16 +169,53 @@ def replace_type(weight: Weight, name: str) -> Tensor:
     return Tensor.from_array(tensor.name, tensor.to_float32(), name)
 
 
-def test_an_adapter_is_composed(native_library: Path) -> None:
-    _, native = both(case_bytes(CASES["qwen2"]))
-    layer, spec = native.transformer.layers[0], native.transformer.specs[0]
-    cache = native.transformer.new_cache(n_ctx=8).layers[0]
-    kernels: Any = native.kernels
-    assert kernels._plan(layer, spec, cache, native.config.n_embd) is not None
-    assert layer.attn_q is not None
-    adapter = Adapter(layer.attn_q, layer.attn_q, 1.0)
-    changed = replace(layer, attn_q=replace(layer.attn_q, adapters=(adapter,)))
-    assert kernels._plan(changed, spec, cache, native.config.n_embd) is None
+def adapted(model: Model, n: int, type_name: str = "F32") -> list[Layer]:
+    """The layers, with n low-rank additions to each matrix."""
+    rng = np.random.default_rng(8)
+
+    def over(weight: Weight) -> Weight:
+        def low(rows: int, columns: int) -> Weight:
+            numbers = rng.standard_normal((rows, columns)) * columns**-0.5
+            return model.kernels.pack(Tensor.from_array("lora", numbers, type_name), "blocks")
+
+        rank = 32 if type_name == "Q8_0" else 5
+        adapters = [
+            Adapter(low(rank, weight.shape[1]), low(weight.shape[0], rank), 0.5) for _ in range(n)
+        ]
+        return replace(weight, adapters=tuple(adapters))
+
+    return [
+        replace(layer, **{
+            name: over(weight) for name, weight in vars(layer).items()
+            if isinstance(weight, Weight) and len(weight.shape) == 2
+        })
+        for layer in model.transformer.layers
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("type_name", ["F32", "F16", "Q8_0"])
+@pytest.mark.parametrize("name", ["qwen2", "gemma2", "phi2"])
+def test_adapters_are_products_too(native_library: Path, name: str, type_name: str) -> None:
+    found = []
+    for model in both(case_bytes(CASES[name])):
+        layers = adapted(model, 1, type_name)
+        model.transformer = replace(model.transformer, layers=layers)
+        rows = [hidden(model, Batch.of(np.arange(n) % 7)) for n in (1, 6, 30)]
+        found.append(np.concatenate(rows))
+    assert planned(model) and not halves(model)
+    np.testing.assert_allclose(
+        found[1], found[0], rtol=0, atol=1e-1 if type_name == "Q8_0" else 3e-3
+    )
+
+
+def test_too_many_adapters_are_composed(native_library: Path) -> None:
+    numpy, native = both(case_bytes(CASES["qwen2"]))
+    found = []
+    for model in (numpy, native):
+        model.transformer = replace(model.transformer, layers=adapted(model, 3))
+        found.append(hidden(model, Batch.of(np.arange(5))))
+    assert not planned(native)
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=3e-5)
 
 
 def test_what_does_not_fit_is_refused(native_library: Path) -> None:

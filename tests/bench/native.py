@@ -30,6 +30,8 @@ SHAPES = {
     "tinyllama": TINYLLAMA,
     "qwen2-0.5b": LlamaShape(151936, 896, 24, 14, 2, 4864, 2048, arch="qwen2",
                              biases=("attn_q", "attn_k", "attn_v")),
+    "moe": LlamaShape(32000, 2048, 4, 32, 4, 768, 2048, key_length=128, arch="qwen3moe",
+                      head_norms=True, n_expert=64, n_expert_used=8),
     "110m": BENCH_110M,
     "15m": LlamaShape(32000, 288, 6, 6, 6, 768, 512),
 }  # fmt: skip

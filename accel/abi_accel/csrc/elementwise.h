@@ -88,6 +88,13 @@ INLINE f32x16 act16(int kind, f32x16 x) {
     }
 }
 
+INLINE f32x16 glu16(int kind, f32x16 gate, f32x16 up) {
+    if (kind != ACT_SWIGLU_OAI) return act16(kind, gate) * up;
+    gate = least(gate, splat(7));
+    up = most(least(up, splat(7)), splat(-7));
+    return gate * sigmoid16(gate * 1.702f) * (up + 1.0f);
+}
+
 /* Number by number: activations, sums. */
 static void op_each(struct thread *t, const struct program *p, const struct op *op) {
     const size_t n = p->n_tokens * op->n, chunks = (n + CHUNK - 1) / CHUNK;
@@ -98,7 +105,7 @@ static void op_each(struct thread *t, const struct program *p, const struct op *
     to = to * CHUNK < n ? to * CHUNK : n;
     for (size_t i = from * CHUNK; i < to; i += 16) {
         f32x16 x = load_some(a + i, to - i), made;
-        if (op->kind == OP_GLU) made = act16(op->type, x) * load_some(b + i, to - i);
+        if (op->kind == OP_GLU) made = glu16(op->type, x, load_some(b + i, to - i));
         else if (op->kind == OP_ACT) made = act16(op->type, x);
         else if (op->kind == OP_ADD) made = x + load_some(b + i, to - i);
         else made = x * op->f;

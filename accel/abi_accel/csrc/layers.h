@@ -7,6 +7,7 @@
 #define ABI_LAYERS_H
 
 #include "attention.h"
+#include "experts.h"
 #include "matmul.h"
 #include "program.h"
 
@@ -38,6 +39,12 @@ static void one_op(struct thread *t, const struct program *p, int i) {
     case OP_ATTENTION:
         op_attention(t, p, op, i, (struct piece *)(p->scratch + p->own + t->index * p->own_size));
         break;
+    case OP_ROUTE: op_route(t, p, op); break;
+    case OP_ORDER: op_order(t, p, op); break;
+    case OP_ROUND_ROUTED: op_round_routed(t, p, op); break;
+    case OP_EXPERTS: op_experts(t, p, op, i); break;
+    case OP_MIX: op_mix(t, p, op); break;
+    case OP_GATE: op_gate(t, p, op); break;
     default: op_each(t, p, op); break;
     }
 }
@@ -45,9 +52,14 @@ static void one_op(struct thread *t, const struct program *p, int i) {
 /* How much an operation does, but for what is never small. */
 INLINE size_t work_of(const struct program *p, const struct op *op) {
     const struct heads *h = p->heads;
+    const size_t used = (size_t)op->flag & 0xffff, n_experts = (size_t)op->flag >> 16;
     size_t seen = 0;
     switch (op->kind) {
-    case OP_MATMUL: return SMALL + 1;
+    case OP_MATMUL: case OP_EXPERTS: return SMALL + 1;
+    case OP_ROUTE: return p->n_tokens * n_experts * (used + 4);
+    case OP_ORDER: return 0;
+    case OP_ROUND_ROUTED: return p->n_tokens * used * op->k * 2;
+    case OP_MIX: return p->n_tokens * used * op->n;
     case OP_ATTENTION:
         for (size_t i = 0; i < p->n_spans; i++) {
             const struct span *s = p->spans + i;

@@ -64,19 +64,25 @@ static size_t scratch(int type, size_t k, size_t n_tokens, size_t n_threads) {
     return place(type, k, n_tokens, 0, 0) + n_threads * own_scratch(k, n_tokens);
 }
 
+/* Block b of row t, of n_tokens that a product meets. */
+INLINE void round_block(struct layout l, const float *x, const struct rounded *a, size_t t,
+                        size_t b, size_t n_tokens) {
+    if (l.columns == 32) round_32(x, a, t, b);
+    else if (l.part == 32) round_256(x, a, t, b, 32);
+    else round_256(x, a, t, b, 16);
+#if defined(ABI_BY_VNNI)
+    if (by_vnni(n_tokens)) vnni_shift(a->q + t * a->k + b * l.columns, l.columns);
+#else
+    (void)n_tokens;
+#endif
+}
+
 static void round_all(struct thread *t, const struct matmul *p, const struct rounded *a) {
     const struct layout l = layout_of(p->type);
     size_t blocks = p->k / l.columns, all = p->n_tokens * blocks;
     size_t from = all * t->index / t->count, to = all * (t->index + 1) / t->count;
-    for (size_t i = from; i < to; i++) {
-        const float *x = p->x + l.columns * i;
-        if (l.columns == 32) round_32(x, a, i / blocks, i % blocks);
-        else if (l.part == 32) round_256(x, a, i / blocks, i % blocks, 32);
-        else round_256(x, a, i / blocks, i % blocks, 16);
-#if defined(ABI_BY_VNNI)
-        if (by_vnni(p->n_tokens)) vnni_shift(a->q + l.columns * i, l.columns);
-#endif
-    }
+    for (size_t i = from; i < to; i++)
+        round_block(l, p->x + l.columns * i, a, i / blocks, i % blocks, p->n_tokens);
 }
 
 /* 16 rows of weights by all activations. */

@@ -11,10 +11,11 @@
 
 enum operation {
     OP_RMS_NORM, OP_LAYER_NORM, OP_ROUND, OP_MATMUL, OP_ROPE, OP_APPEND, OP_ATTENTION, OP_GLU,
-    OP_ACT, OP_ADD, OP_SCALE, OP_ROTATE
+    OP_ACT, OP_ADD, OP_SCALE, OP_ROTATE, OP_ROUTE, OP_ORDER, OP_ROUND_ROUTED, OP_EXPERTS, OP_MIX,
+    OP_GATE
 };
 
-enum activation { ACT_SILU, ACT_GELU, ACT_RELU, ACT_SIGMOID, ACT_TANH };
+enum activation { ACT_SILU, ACT_GELU, ACT_RELU, ACT_SIGMOID, ACT_TANH, ACT_SWIGLU_OAI };
 
 /* One operation. What is not named here is not read by it.
  *
@@ -27,6 +28,14 @@ enum activation { ACT_SILU, ACT_GELU, ACT_RELU, ACT_SIGMOID, ACT_TANH };
  * GLU                   out = act(a) * b, n wide; ACT the same without b
  * ADD, SCALE            out = a + b; out = a * f
  * ROTATE                a, n wide, each k by the Hadamard matrix of that side, in place
+ * ROUTE, ORDER          out = experts by scores a, and their weights; then in order. type: bit 0, a
+ *                       softmax over those chosen, not over all; bit 1, weights by their sum
+ * ROUND_ROUTED          as ROUND, by routing b; n: a has a row a pair, not one a token
+ * EXPERTS               as MATMUL, by routing b: w and bias of each expert; out has a row a pair
+ * MIX                   out = rows a of a token's pairs by their weights in routing b, n wide
+ * GATE                  out = a, n wide, times the sigmoid of b, of one number
+ *
+ * Where there is a routing, flag has the number of experts, times 65536, and that of those used.
  */
 struct op {
     const void *w;

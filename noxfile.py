@@ -1,6 +1,6 @@
-"""Sessions: `nox -s tests`, `core`, `accel`, `tiles`, `aarch64`, `mypyc`, `lint`, `types`, `docs`,
-`bench`, `ratios`, `fuzz`, `build`, `record`, `record_chat`, `record_minilm`, `oracle`, `schemas`,
-`store`.
+"""Sessions: `nox -s tests`, `core`, `accel`, `tiles`, `systems`, `aarch64`, `mypyc`, `lint`,
+`types`, `docs`, `bench`, `ratios`, `fuzz`, `build`, `record`, `record_chat`, `record_minilm`,
+`oracle`, `schemas`, `store`.
 """
 
 from __future__ import annotations
@@ -114,6 +114,14 @@ def _not_tests(folder: str, names: list[str]) -> set[str]:
 
 
 @nox.session
+def systems(session: nox.Session) -> None:
+    """The libraries for musl and Windows, run by musl's loader and Wine: Debian on x86-64, root."""
+    session.install("-e", ".[test]")
+    session.env["PYTHONPATH"] = str(ROOT / "accel")
+    session.run("python", "-m", "tests.accel.systems", session.create_tmp())
+
+
+@nox.session
 def aarch64(session: nox.Session) -> None:
     """The kernels for aarch64 under qemu-user: needs Debian and root (some ten minutes)."""
     session.install("-e", ".[test]")
@@ -168,7 +176,7 @@ def bench(session: nox.Session) -> None:
     out = Path(session.create_tmp())
     found = [str(out / "search.json")]
     session.run("python", "-m", "tests.bench.search", "--json", found[0])
-    for shape in ("tinyllama", "qwen2-0.5b", "15m"):
+    for shape in ("tinyllama", "qwen2-0.5b", "moe", "15m"):
         found.append(str(out / f"{shape}.json"))
         types = () if shape == "tinyllama" else ("--types", "Q4_0,Q8_0")
         given = ("--llama-bench", llama, "--shape", shape, *types, "--json", found[-1])

@@ -59,6 +59,8 @@ class Batch:
         """
         if not len(self):
             raise InputError("the batch is empty; pass at least one token")
+        if len(self) == 1:
+            return (Span(0, 1, int(self.slots[0]), int(self.positions[0])),)
         breaks = np.flatnonzero((np.diff(self.slots) != 0) | (np.diff(self.positions) != 1)) + 1
         starts = [0, *breaks.tolist()]
         stops = [*breaks.tolist(), len(self)]

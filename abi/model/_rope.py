@@ -17,12 +17,13 @@ from abi.errors import FormatError, UnsupportedError
 from abi.model._arch import Architecture
 from abi.model._keys import Keys
 
-__all__ = ["Rope", "Stretch", "read_ropes"]
+__all__ = ["Angles", "Rope", "Stretch", "read_ropes"]
 
 F32 = npt.NDArray[np.float32]
 
 # Turns over the original context between which YaRN mixes; llama.cpp takes no others.
 _BETA_FAST, _BETA_SLOW = 32.0, 1.0
+_TOGETHER = 64  # positions of a table
 _KINDS = ("none", "linear", "yarn", "longrope")
 
 
@@ -110,6 +111,23 @@ class Rope:
     def _dimension(self, turns: float) -> float:
         """The dimension whose frequency makes that many turns over the original context."""
         return self.n_rot * log(self.n_ctx_orig / (turns * 2 * pi)) / (2 * log(self.base))
+
+
+class Angles:
+    """Angles of single positions, from tables of some that follow each other: a text goes on."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Rope, tuple[F32 | None, int, F32]] = {}
+
+    def at(self, position: int, rope: Rope, factors: F32 | None) -> F32:
+        """Cosine and sine of every angle: `(1, n_rot / 2, 2)`."""
+        block, nth = divmod(position, _TOGETHER)
+        kept = self._kept.get(rope)
+        if kept is None or kept[0] is not factors or kept[1] != block:
+            first = block * _TOGETHER
+            table = rope.cis(np.arange(first, first + _TOGETHER), factors)
+            kept = self._kept[rope] = factors, block, table
+        return kept[2][nth : nth + 1]
 
 
 def read_ropes(keys: Keys, arch: Architecture, head_dim: int) -> tuple[Rope, ...]:

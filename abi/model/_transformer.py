@@ -13,7 +13,7 @@ from abi.kernels import Array, Layer, NumpyKernels, Span, Spec, Step, Weight
 from abi.model._batch import Batch
 from abi.model._cache import KVCache
 from abi.model._config import Config
-from abi.model._rope import Stretch
+from abi.model._rope import Angles, Stretch
 
 __all__ = ["Outside", "Transformer"]
 
@@ -59,6 +59,8 @@ class Transformer:
         Factors of the rotary frequencies.
     control : dict of int to array
         What is added after a layer: `(n_embd,)`, by the layer's number.
+    angles : Angles
+        Those that were computed last.
     """
 
     config: Config
@@ -69,6 +71,7 @@ class Transformer:
     specs: list[Spec] = field(repr=False)
     stretch: Stretch = field(repr=False)
     control: dict[int, Array] = field(default_factory=dict, repr=False)
+    angles: Angles = field(default_factory=Angles, repr=False)
 
     @property
     def n_vocab(self) -> int:
@@ -228,7 +231,10 @@ class Transformer:
         tables = []
         for i, rope in enumerate(self.config.ropes):
             factors = None if i else self.stretch.factors(cache.n_ctx, rope.n_ctx_orig)
-            cis = rope.cis(positions, factors, magnified=magnified)
+            if magnified and len(positions) == 1:
+                cis = self.angles.at(int(positions[0]), rope, factors)
+            else:
+                cis = rope.cis(positions, factors, magnified=magnified)
             tables.append(self.kernels.asarray(cis))
         return tuple(tables)
 
@@ -243,15 +249,22 @@ class Transformer:
             raise InputError("the batch is empty; pass at least one token")
         if outputs is not None and any(not 0 <= row < len(batch) for row in outputs):
             raise InputError(f"outputs {list(outputs)} are not rows of a batch of {len(batch)}")
-        low, high = int(batch.tokens.min()), int(batch.tokens.max())
+        low, high = _ends(batch.tokens)
         if low < 0 or high >= self.n_vocab:
             wrong = low if low < 0 else high
             raise InputError(f"token {wrong} is not in the vocabulary (0 to {self.n_vocab - 1})")
-        table, last = self.outside.position_embd, int(batch.positions.max())
-        if table is not None and last >= table.shape[0]:
+        table = self.outside.position_embd
+        if table is not None and (last := _ends(batch.positions)[1]) >= table.shape[0]:
             raise ContextLengthError(
                 f"{last + 1} positions, and the model has learned {table.shape[0]}; "
                 "shorten the text",
                 n_tokens=last + 1,
                 n_ctx=table.shape[0],
             )
+
+
+def _ends(ids: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """The smallest and the largest; of one, as mostly, without a reduction."""
+    if len(ids) == 1:
+        return int(ids[0]), int(ids[0])
+    return int(ids.min()), int(ids.max())

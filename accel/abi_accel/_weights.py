@@ -55,6 +55,12 @@ class Native:
         return self.data.nbytes // -(-shape[0] // self.rows_together)
 
     @cached_property
+    def stored(self) -> Weight:
+        """The file's tensor as the reference takes it."""
+        assert self.tensor is not None
+        return Weight(self.tensor.name, self.tensor.shape, self.type_name, "blocks", self.tensor, 0)
+
+    @cached_property
     def address(self) -> int:
         return address(self.data)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,7 +22,7 @@ from abi_accel._library import load
 from abi_accel._partitions import NativePartitions
 from abi_accel._plan import Plan
 from abi_accel._program import plan
-from abi_accel._run import run
+from abi_accel._run import Course
 from abi_accel._weights import DENSE, Native, address, aligned
 
 __all__ = ["NativeKernels"]
@@ -123,7 +122,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
         """Rows of a matrix: `(n, k)` at `(T,)` to `(T, k)`."""
         if w.layout != "native":
             return super().take_rows(w, ids)
-        return super().take_rows(replace(w, layout="blocks", data=w.data.tensor), ids)
+        return super().take_rows(w.data.stored, ids)
 
     def matmul(self, x: Array, w: Weight) -> Array:
         """`x @ w.T`: `(T, k)` by `(n, k)` to `(T, n)`."""
@@ -148,7 +147,8 @@ class NativeKernels(NativeGraphs, NativePartitions):
         made = self._plan(layer, spec, cache, x.shape[1])
         if made is None or not len(x):
             return super().block(x, layer, spec, cache, step)
-        x = run(self._library, [made], x, [cache], [step], self._room, self.profile)
+        course = Course(self._library, [layer], [made], [cache], [step], len(x))
+        x = self._run(course, x, [cache], [step])
         return self.fed(x, layer, spec) if made.half else x
 
     def layers(
@@ -161,15 +161,26 @@ class NativeKernels(NativeGraphs, NativePartitions):
         control: Mapping[int, Array],
     ) -> Array:
         """All layers in turn; those of a few tokens in one call, which nothing interrupts."""
-        if not control and 0 < len(x) <= _FEW:
+        if control or not 0 < len(x) <= _FEW or not layers:
+            return super().layers(x, layers, specs, caches, steps, control)
+        ready: Course | None = getattr(self._own, "course", None)
+        if ready is None or not ready.fits(layers, specs, caches, steps, len(x)):
             made = [
                 self._plan(layer, spec, cache, x.shape[1])
                 for layer, spec, cache in zip(layers, specs, caches, strict=True)
             ]
             plans = [plan for plan in made if plan is not None and not plan.half]
-            if len(plans) == len(made) > 0:
-                return run(self._library, plans, x, caches, steps, self._room, self.profile)
-        return super().layers(x, layers, specs, caches, steps, control)
+            if len(plans) != len(made):
+                return super().layers(x, layers, specs, caches, steps, control)
+            ready = self._own.course = Course(self._library, layers, plans, caches, steps, len(x))
+        return self._run(ready, x, caches, steps)
+
+    def _run(
+        self, course: Course, x: Array, caches: Sequence[KVLayer], steps: Sequence[Step]
+    ) -> Array:
+        if self.profile is None:
+            return course.run(x, steps, self._room)
+        return course.run_noted(x, steps, self._room, caches, self.profile)
 
     def _plan(self, layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:
         plans = self._plans.setdefault(layer, {})

@@ -140,33 +140,38 @@ static void op_round_routed(struct thread *t, const struct program *p, const str
     }
 }
 
+/* Groups of an expert's rows, from one on, by its pairs. */
+INLINE void expert_groups(const struct program *p, const struct op *op, const struct routing *r,
+                          const struct rounded *all, size_t e, size_t from, size_t count, uint8_t *own) {
+    const size_t groups = (op->n + LANES - 1) / LANES, first = (size_t)r->first[e];
+    const size_t to = from + count < groups ? from + count : groups;
+    const struct rounded a = rows_of_expert(all, layout_of(op->type), r, e);
+    const struct matmul m = {((const void *const *)op->w)[e], 0, p->buffers[op->out] + first * op->n,
+                             0, op->bias ? op->bias + e * op->n : 0, op->n, op->k,
+                             (size_t)r->first[e + 1] - first, op->n, op->type};
+    if (from < to) groups_of(op->type)(&m, &a, from, to, own);
+}
+
 /* Each expert's pairs by its weights: threads take rows of an expert's weights. */
 static void op_experts(struct thread *t, const struct program *p, const struct op *op, int stage) {
     const struct routing r = routing_at(p, op, op->b);
-    const struct layout l = layout_of(op->type);
     const size_t rows = routed_rows(r.n_pairs), groups = (op->n + LANES - 1) / LANES;
     const size_t active = (size_t)r.active[0];
     struct rounded all;
     uint8_t *own = p->scratch + place(op->type, op->k, rows, p->scratch, &all);
     own += t->index * own_scratch(op->k, rows);
-    size_t step = active * groups / (t->count * 16) + 1;
-    step = step < groups ? step : groups;
-#if defined(ABI_BY_VNNI)
-    step = (step + VNNI_GROUPS - 1) / VNNI_GROUPS * VNNI_GROUPS;
-#endif
-    const size_t pieces = (groups + step - 1) / step;
+    const size_t unit = groups_together(rows);
+    const size_t each = (groups + unit - 1) / unit * unit, all_groups = active * each;
+    struct share s = share_of(t, all_groups, unit, all_groups, r.n_pairs * op->n * op->k);
 #if defined(__AMX_INT8__)
-    amx_begin(l.part);
+    amx_begin(layout_of(op->type).part);
 #endif
-    for (size_t i; (i = abi_take(t, stage, 1)) < active * pieces;) {
-        const size_t e = (size_t)r.active[1 + i / pieces], from = i % pieces * step;
-        const size_t first = (size_t)r.first[e], n = (size_t)r.first[e + 1] - first;
-        const struct rounded a = rows_of_expert(&all, l, &r, e);
-        const struct matmul m = {
-            ((const void *const *)op->w)[e], 0, p->buffers[op->out] + first * op->n, 0,
-            op->bias ? op->bias + e * op->n : 0, op->n, op->k, n, op->n, op->type};
-        groups_of(op->type)(&m, &a, from, from + step < groups ? from + step : groups, own);
-    }
+    for (size_t from, to; share_next(t, stage, &s, &from, &to);)
+        while (from < to) { /* as far as an expert's go */
+            const size_t nth = from / each, next = (nth + 1) * each < to ? (nth + 1) * each : to;
+            expert_groups(p, op, &r, &all, (size_t)r.active[1 + nth], from % each, next - from, own);
+            from = next;
+        }
 #if defined(__AMX_INT8__)
     amx_end();
 #endif

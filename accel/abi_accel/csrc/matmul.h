@@ -7,6 +7,7 @@
 #include "dense_many.h"
 #include "mmla.h"
 #include "round.h"
+#include "share.h"
 #include "vnni.h"
 #include "words.h"
 
@@ -162,6 +163,14 @@ INLINE void groups_of_type(int type, const struct matmul *p, const struct rounde
     for (size_t g = from; g < to; g++) group_of(type, p, a, g, own);
 }
 
+/* Groups that are computed at once. */
+INLINE size_t groups_together(size_t n_tokens) {
+#if defined(ABI_BY_VNNI)
+    if (by_vnni(n_tokens)) return VNNI_GROUPS;
+#endif
+    return (void)n_tokens, 1;
+}
+
 typedef void groups(const struct matmul *p, const struct rounded *a, size_t from, size_t to,
                     uint8_t *own);
 
@@ -210,10 +219,8 @@ static void dense(struct thread *t, const struct matmul *p, int stage) {
         return;
     }
 #endif
-    size_t step = p->n / (t->count * 4) + 1, from;
-    step = step < DENSE_CHUNK ? (step + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS : DENSE_CHUNK;
-    while ((from = abi_take(t, stage, step)) < p->n) {
-        size_t to = from + step < p->n ? from + step : p->n;
+    struct share s = share_of(t, p->n, TILE_ROWS, DENSE_CHUNK, p->n * p->k * p->n_tokens);
+    for (size_t from, to; share_next(t, stage, &s, &from, &to);) {
         if (by_many(p->n_tokens)) dense_many(p, from, to, (float *)(p->scratch + t->index * many_own()));
         else if (p->type == F32) dense_chunk(F32, p, from, to);
         else if (p->type == F16) dense_chunk(F16, p, from, to);
@@ -229,12 +236,10 @@ static void packed(struct thread *t, const struct matmul *p, int stage) {
 #if defined(__AMX_INT8__)
     if (by_amx(p->n_tokens)) amx_begin(layout_of(p->type).part);
 #endif
-    size_t n = (p->n + LANES - 1) / LANES, step = n / (t->count * 16) + 1, from;
-#if defined(ABI_BY_VNNI)
-    if (by_vnni(p->n_tokens)) step = (step + VNNI_GROUPS - 1) / VNNI_GROUPS * VNNI_GROUPS;
-#endif
-    while ((from = abi_take(t, stage, step)) < n)
-        groups_of(p->type)(p, &a, from, from + step < n ? from + step : n, own);
+    const size_t n = (p->n + LANES - 1) / LANES;
+    struct share s = share_of(t, n, groups_together(p->n_tokens), n, p->n * p->k * p->n_tokens);
+    for (size_t from, to; share_next(t, stage, &s, &from, &to);)
+        groups_of(p->type)(p, &a, from, to, own);
 #if defined(__AMX_INT8__)
     if (by_amx(p->n_tokens)) amx_end();
 #endif

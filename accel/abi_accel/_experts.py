@@ -77,9 +77,10 @@ class _Table:
             raise UnsupportedLayer
         shape, native = experts[0].shape, Native.of(experts[0])
         rows, k = shape
-        if made.widths[x] != k * (used if of_pairs else 1) or len(experts) != self._n:
+        width = made.widths[x] // (used if of_pairs else 1)
+        if k != width or len(experts) != self._n:
             message = f"{experts[0].name}: {len(experts)} of {shape}"
-            raise InputError(f"{message}, expected {self._n} of (n, {made.widths[x]})")
+            raise InputError(f"{message}, expected {self._n} of (n, {width})")
         if not native.packed or any(
             w.shape != shape
             or w.adapters

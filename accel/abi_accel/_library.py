@@ -23,7 +23,7 @@ from abi_accel._exports import EXPORTS
 __all__ = ["Library", "load"]
 
 _NAMES = {"darwin": "abi_accel.dylib", "win32": "abi_accel.dll"}
-_RELAXED = "abi_accel_relaxed.so"
+_RELAXED = "abi_accel_relaxed.wasm"  # what ends in .so Pyodide loads when it installs a wheel
 # WebAssembly: f(a, b) gives lane 0 of i32x4.relaxed_dot_i8x16_i7x16_add_s of a and b in all lanes.
 _RELAXED_DOT = bytes.fromhex(
     "0061736d01000000" "01070160027f7f017f" "03020100" "0705010166" "0000" "0a1601140020"
@@ -133,7 +133,9 @@ def _relaxed_simd() -> bool:
     from pyodide.ffi import to_js
 
     code = to_js(_RELAXED_DOT)
-    if os.environ.get("ABI_NATIVE_ISA", "relaxed") != "relaxed" or not WebAssembly.validate(code):
+    if (os.environ.get("ABI_NATIVE_ISA") or "relaxed") != "relaxed" or not WebAssembly.validate(
+        code
+    ):
         return False
     module = WebAssembly.Module.new(code)
     signed, unsigned = (-89, 13, -68, -53), (98, 62, 0, 127)

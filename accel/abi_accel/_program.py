@@ -21,7 +21,7 @@ __all__ = ["plan"]
 
 CACHES = {"f32": 0, "f16": 1, "q8_0": 8, "q4_0": 2}
 
-_WIDEST_HEAD, _MOST_GROUP, _MOST_OPS = 256, 64, 64
+_WIDEST_HEAD, _MOST_GROUP, _MOST_OPS = 256, 64, 128
 _IN, _OUT = 0, 1  # buffers that the caller gives
 
 

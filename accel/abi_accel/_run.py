@@ -66,6 +66,8 @@ class Course:
         self._width, self._n = plans[0].widths[0], n_tokens
         if any(plan.widths[0] != self._width for plan in plans):
             raise InputError("layers of different widths")
+        if any(len(step.spans) != len(steps[0].spans) for step in steps):
+            raise InputError("steps of different numbers of spans")
         self._head_dim = min(plan.heads.head_dim for plan in plans)
         turned = [spec.rope for spec in self._specs if spec.rope is not None]
         self._n_tables = 1 + max(turned, default=-1)
@@ -90,7 +92,7 @@ class Course:
         library = self._library
         return (
             self._made_for == (n_tokens, library.n_threads, library.isa)
-            and len(layers) == len(self._layers)
+            and len(layers) == len(specs) == len(caches) == len(steps) == len(self._layers)
             and _same(layers, (known() for known in self._layers))
             and _same(specs, self._specs)
             and _same((cache.k for cache in caches), (k() for k, _ in self._stores))
@@ -116,8 +118,10 @@ class Course:
             If the activations, the spans or the tables do not fit.
         """
         made = self._given(x, steps, room)
+        plans = [known() for known in self._plans]  # they stay while they are run
         program, layers = ctypes.byref(self._program), ctypes.byref(self._all)
         self._library.layers(program, layers, self._threads)
+        del plans
         return made
 
     def run_noted(

@@ -5,7 +5,8 @@
 One machine builds every target. What computes is compiled once for each instruction set of the
 target, and chosen from when the library is loaded. The WASM targets are side modules that Pyodide
 loads with plain ctypes; they are linked by hand because they need no Emscripten. There are two: a
-module with one instruction that a browser does not know is refused as a whole.
+module with one instruction that a browser does not know is refused as a whole. The second does not
+end in `.so`, as Pyodide loads what does when it installs a wheel.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ TARGETS: dict[str, Target] = {
         "wasm32-freestanding", "abi_accel.so", _PYODIDE, {"simd128": ()}, _WASM
     ),
     "wasm32-relaxed": Target(
-        "wasm32-freestanding", "abi_accel_relaxed.so", _PYODIDE, {"relaxed": ()},
+        "wasm32-freestanding", "abi_accel_relaxed.wasm", _PYODIDE, {"relaxed": ()},
         (*_WASM, "-mrelaxed-simd"),
     ),
 }  # fmt: skip

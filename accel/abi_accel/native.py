@@ -36,7 +36,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
     Quantised matrices keep their blocks, 16 rows side by side, and meet activations that are
     rounded to 8 bits a block, as llama.cpp does it. Float16 and bfloat16 stay as they are; few
     activations meet them in float32, many in 16 bits a block or as sums of two bfloat16.
-    A layer is one call, as far as its experts if it has some.
+    A layer is one call, as far as its experts if it has some that are not quantised.
     """
 
     name = "native"
@@ -67,7 +67,7 @@ class NativeKernels(NativeGraphs, NativePartitions):
     def detail(self) -> str:
         """The instruction set, the number of threads, and what they are bound to."""
         n, place = self._library.n_threads, self._library.affinity
-        where = "" if place == "none" else f" bound to {place}"
+        where = f" bound to {place}" if n > 1 and place != "none" else ""
         return f"{self._library.isa}, {n} thread{'s' * (n != 1)}{where}"
 
     def set_threads(self, n: int) -> None:
@@ -185,7 +185,9 @@ class NativeKernels(NativeGraphs, NativePartitions):
     def _plan(self, layer: Layer, spec: Spec, cache: KVLayer, n_embd: int) -> Plan | None:
         plans = self._plans.setdefault(layer, {})
         key = (cache.type_k, cache.type_v, cache.rotate_k, cache.rotate_v)
-        made = plans.get(key)
-        if key not in plans or (made and made.spec is not spec and made.spec != spec):
+        if key not in plans:  # of two threads that write one, both take the first
+            return plans.setdefault(key, plan(layer, spec, cache, n_embd))
+        made = plans[key]
+        if made and made.spec is not spec and made.spec != spec:
             made = plans[key] = plan(layer, spec, cache, n_embd)
         return made

@@ -20,7 +20,7 @@ from abi_accel.build import TARGETS, build, host
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "accel" / "abi_accel" / "csrc"
-LEAST = 100  # lines
+LEAST = 72  # of the plainest set and AVX2
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ SYSTEMS = (
 )  # fmt: skip
 
 
-def said(system: System, folder: Path) -> list[str]:
-    """What the driver prints of the library of a system."""
+def said(system: System, folder: Path) -> dict[str, str]:
+    """What the driver prints of the library of a system: hashes by what was computed."""
     place = folder / system.target
     library = build(system.target, place)
     driver = place / "driver.exe"
@@ -56,7 +56,7 @@ def said(system: System, folder: Path) -> list[str]:
         [*system.runner, str(driver), f"./{library.name}"],
         cwd=place, env=environment, stdout=subprocess.PIPE, text=True, timeout=300, check=True,
     )  # fmt: skip
-    return done.stdout.split("\n")
+    return dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
 
 
 def install(system: System) -> str:
@@ -73,19 +73,20 @@ def install(system: System) -> str:
 def main() -> int:
     folder = Path(sys.argv[1]).resolve()
     name = host()
-    here = System(name, TARGETS[name].triple, ("-ldl",))
-    want = said(here, folder)
-    assert len(want) > LEAST, want
+    want = said(System(name, TARGETS[name].triple, ("-ldl",)), folder)
     failed = 0
     for system in SYSTEMS:
-        if not all(path.exists() for path in system.needs) and (reason := install(system)):
-            print(f"{system.target}: skipped, {system.package} cannot be installed: {reason}")
+        missing = not all(path.exists() for path in system.needs)
+        if missing and (reason := install(system)):
+            print(f"{system.target}: {system.package} cannot be installed: {reason}")
+            failed += 1
             continue
         got = said(system, folder)
-        wrong = [line for line, other in zip(got, want, strict=False) if line != other]
-        same = not wrong and len(got) == len(want)
+        both = want.keys() & got.keys()  # the matrix unit is Linux's alone
+        wrong = sorted(case for case in both if got[case] != want[case])
+        same = len(both) >= LEAST and not wrong
         failed += not same
-        print(f"{system.target}: {len(want) - 1} results, {'the same' if same else wrong[:5]}")
+        print(f"{system.target}: {len(both)} results, {'the same' if same else wrong[:5]}")
     shutil.rmtree(folder / "wine", ignore_errors=True)
     return failed
 

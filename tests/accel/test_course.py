@@ -161,7 +161,7 @@ def test_threads_of_python_have_their_own(made: list[int]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong and made == [1] * 4
+    assert not wrong and made == [1] * 4, wrong
 
 
 def test_what_does_not_fit_is_refused_when_it_is_ready_too(made: list[int]) -> None:

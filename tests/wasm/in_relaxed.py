@@ -14,7 +14,7 @@ from tests.wasm.shared import fixed_product, story
 
 folder = Path(abi_accel.__file__).parent / "lib"
 folder.mkdir()
-for name in ("abi_accel.so", "abi_accel_relaxed.so"):
+for name in ("abi_accel.so", "abi_accel_relaxed.wasm"):
     shutil.copy(f"/mnt/{name}", folder)
 
 report: dict[str, Any] = {"chosen": _library.load().isa}

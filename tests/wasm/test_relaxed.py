@@ -24,7 +24,7 @@ from pathlib import Path
 from abi_accel import _library
 folder = Path(_library.__file__).parent / "lib"
 folder.mkdir()
-for name in ("abi_accel.so", "abi_accel_relaxed.so"):
+for name in ("abi_accel.so", "abi_accel_relaxed.wasm"):
     shutil.copy(f"/mnt/{name}", folder)
 json.dumps(_library.load().isa)
 """
@@ -85,7 +85,7 @@ def test_where_it_multiplies_wrongly_it_is_not_chosen(mount: Path, tmp_path: Pat
     version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
     if not version.startswith("v20."):
         pytest.skip(f"Node {version.strip()} has no such fault")
-    for name in ("abi_accel.so", "abi_accel_relaxed.so"):
+    for name in ("abi_accel.so", "abi_accel_relaxed.wasm"):
         shutil.copy(mount / name, tmp_path)
     script = tmp_path / "chosen.py"
     script.write_text(CHOSEN)

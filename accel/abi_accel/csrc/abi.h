@@ -14,7 +14,7 @@
 #define CONCAT(a, b) a##b
 #define NAMED(a, b) CONCAT(a, b)
 
-#define STAGES 64 /* parts of a job that threads divide among themselves */
+#define STAGES 128 /* parts of a job that threads divide among themselves */
 
 struct job;
 
@@ -32,11 +32,14 @@ void abi_barrier(struct thread *t);
 /* The same; the last to come does some work alone before they go on. */
 void abi_meet(struct thread *t, work *last, const void *arguments);
 
-/* Nothing of any stage is taken any more; while the others wait. */
-void abi_again(struct thread *t);
+/* Nothing of the first n stages is taken any more; while the others wait. */
+void abi_again(struct thread *t, size_t n);
 
 /* The first of the next `step` pieces of a stage that nobody has taken yet. */
 size_t abi_take(struct thread *t, int stage, size_t step);
+
+/* The first of `pieces` pieces of a thread's own part that nobody has taken yet, or their number. */
+size_t abi_claim(struct thread *t, int stage, size_t whose, size_t pieces);
 
 /* Let `count` threads do a job, this one among them. */
 void abi_run(work *run, const void *arguments, size_t count);

@@ -90,8 +90,8 @@ INLINE f32x16 act16(int kind, f32x16 x) {
 
 INLINE f32x16 glu16(int kind, f32x16 gate, f32x16 up) {
     if (kind != ACT_SWIGLU_OAI) return act16(kind, gate) * up;
-    gate = least(gate, splat(7));
-    up = most(least(up, splat(7)), splat(-7));
+    gate = least(splat(7), gate); /* which leaves what is no number */
+    up = most(splat(-7), least(splat(7), up));
     return gate * sigmoid16(gate * 1.702f) * (up + 1.0f);
 }
 

@@ -89,7 +89,7 @@ static void advance(struct thread *t, const void *arguments) {
     for (c->at++;; c->at++) {
         if (c->at >= p->n_ops) {
             if (++c->layer == c->all->n_layers) return;
-            abi_again(t);
+            abi_again(t, p->n_ops);
             next_layer(p, c->all, c->layer);
             c->at = 0;
         }

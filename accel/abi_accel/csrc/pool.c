@@ -21,14 +21,33 @@ struct job {
     work *run;
     const void *arguments;
     size_t count;
+    uint64_t turn; /* a number of its own for each job, and each time that stages begin again */
 };
+
+#define MOST_THREADS 256
+#define TURN_BITS 24 /* from which on a claim has the turn in which it was made */
+
+/* Pieces of each thread's part that were taken; nothing, if in another turn. */
+static uint64_t claims[MOST_THREADS][STAGES];
 
 size_t abi_take(struct thread *t, int stage, size_t step) {
     return __atomic_fetch_add(&t->job->next[stage].value, step, __ATOMIC_RELAXED);
 }
 
-void abi_again(struct thread *t) {
-    for (int i = 0; i < STAGES; i++) __atomic_store_n(&t->job->next[i].value, 0, __ATOMIC_RELAXED);
+size_t abi_claim(struct thread *t, int stage, size_t whose, size_t pieces) {
+    uint64_t *claim = &claims[whose][stage], turn = t->job->turn << TURN_BITS;
+    uint64_t now = __atomic_load_n(claim, __ATOMIC_RELAXED), next;
+    do {
+        next = now >> TURN_BITS << TURN_BITS == turn ? now - turn : 0;
+        if (next >= pieces) return pieces;
+    } while (!__atomic_compare_exchange_n(claim, &now, turn + next + 1, 1, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    return next;
+}
+
+void abi_again(struct thread *t, size_t n) {
+    t->job->turn++;
+    for (size_t i = 0; i < n; i++) __atomic_store_n(&t->job->next[i].value, 0, __ATOMIC_RELAXED);
 }
 
 void abi_barrier(struct thread *t) { abi_meet(t, 0, 0); }
@@ -63,7 +82,6 @@ EXPORT void abi_bind(const uint8_t *masks) { (void)masks; }
 #include <sched.h>
 #endif
 
-#define MOST_THREADS 256
 #define MASK_BYTES 128 /* processors of a thread, a bit each */
 #define SPINS 20000 /* of a waiting thread before it sleeps: some 100 microseconds */
 #define POLITE 2000 /* spins at a barrier between which the processor is offered to others */
@@ -145,12 +163,13 @@ static size_t wait_for(size_t seen) {
     return LOAD(pool.generation.value);
 }
 
-/* This thread to its processors; where the system refuses, it stays as it is. */
+/* This thread to those of its processors that it may use; where there is none, it stays as it is. */
 static void stay(size_t index) {
 #if defined(__linux__)
-    uint8_t any = 0;
-    for (size_t i = 0; i < MASK_BYTES; i++) any |= bound[index][i];
-    if (any) sched_setaffinity(0, MASK_BYTES, (const cpu_set_t *)bound[index]);
+    uint8_t mask[MASK_BYTES] = {0}, any = 0;
+    if (sched_getaffinity(0, MASK_BYTES, (cpu_set_t *)mask)) return;
+    for (size_t i = 0; i < MASK_BYTES; i++) any |= mask[i] &= bound[index][i];
+    if (any) sched_setaffinity(0, MASK_BYTES, (const cpu_set_t *)mask);
 #else
     (void)index;
 #endif
@@ -209,6 +228,7 @@ void abi_run(work *run, const void *arguments, size_t count) {
     pool.run = run;
     pool.arguments = arguments;
     pool.count = count;
+    pool.turn++;
     STORE(pool.running.value, started);
     __atomic_fetch_add(&pool.generation.value, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&sleeping, __ATOMIC_SEQ_CST)) {

@@ -2,7 +2,8 @@
  *
  * Each operation reads and writes buffers: rows of floats, one a token, which begin at multiples
  * of a cache line. Threads meet after an operation that says so; the others are independent of
- * those before. Python writes the lists (`_program.py`) and checks every size in them.
+ * those before. Python writes the lists (`_program.py`, `_operations.py`, `_experts.py`) and checks
+ * every size in them.
  */
 #ifndef ABI_PROGRAM_H
 #define ABI_PROGRAM_H

@@ -1,6 +1,6 @@
-/* Rows of weights among threads: most are a thread's own, one after the other, as what is asked for
- * ahead is then its own too; the rest are taken by who is free. Where all is little, taking turns
- * would last longer than the work.
+/* Rows of weights among threads: each has a part of its own, in pieces that follow each other, as
+ * what is asked for ahead is then mostly its own too; who is done takes pieces of the others. Where
+ * all is little, taking turns would last longer than the work, and parts are taken whole.
  */
 #ifndef ABI_SHARE_H
 #define ABI_SHARE_H
@@ -10,39 +10,44 @@
 
 #define LITTLE 262144 /* weights that a thread passes in some microseconds */
 
-/* `unit` things are never divided; no more than `most` are given at once. */
+/* Of n things, `unit` of which are never divided; pieces are of `step`. */
 struct share {
-    size_t at, end, sure, n, most, step;
+    size_t n, unit, step, tried, at;
+    int whole; /* own parts alone, without asking */
 };
 
+/* Where the part of a thread begins; of the one after the last, where all end. */
+INLINE size_t part_begins(const struct share *s, size_t i, size_t count) {
+    const size_t at = (s->n + s->unit - 1) / s->unit * i / count * s->unit;
+    return at < s->n ? at : s->n;
+}
+
+/* No more than `most` things are given at once. */
 INLINE struct share share_of(const struct thread *t, size_t n, size_t unit, size_t most,
                              size_t weights) {
-    const size_t units = (n + unit - 1) / unit, count = t->count, i = t->index;
-    struct share s = {0, 0, n, n, most, (units / (count * 16) + 1) * unit};
-    if (s.step > most) s.step = most;
-    if (weights <= count * LITTLE) {
-        s.at = units * i / count * unit;
-        s.end = i + 1 < count ? units * (i + 1) / count * unit : n;
-        return s;
-    }
-    const size_t own = units / 8 * 7 / count * unit;
-    s.at = own * i;
-    s.end = own * (i + 1);
-    s.sure = own * count;
+    struct share s = {n, unit, (n / (t->count * 16 * unit) + 1) * unit, 0, 0, 0};
+    s.whole = t->count == 1 || weights <= t->count * LITTLE;
+    if (s.whole || s.step > most) s.step = most;
+    s.at = part_begins(&s, t->index, t->count);
     return s;
 }
 
 /* The next of them: `from` up to `to`. */
 INLINE int share_next(struct thread *t, int stage, struct share *s, size_t *from, size_t *to) {
-    if (s->at < s->end) {
-        *from = s->at;
-        *to = s->at = s->end - s->at > s->most ? s->at + s->most : s->end;
-        return 1;
+    while (s->tried < t->count) {
+        const size_t whose = (t->index + s->tried) % t->count;
+        const size_t begin = part_begins(s, whose, t->count);
+        const size_t end = part_begins(s, whose + 1, t->count);
+        const size_t pieces = (end - begin + s->step - 1) / s->step;
+        *from = s->whole ? s->at : begin + abi_claim(t, stage, whose, pieces) * s->step;
+        *to = *from + s->step < end ? *from + s->step : end;
+        if (*from < end) {
+            s->at = *to;
+            return 1;
+        }
+        s->tried = s->whole ? t->count : s->tried + 1;
     }
-    if (s->sure == s->n) return 0;
-    *from = s->sure + abi_take(t, stage, s->step);
-    *to = *from + s->step < s->n ? *from + s->step : s->n;
-    return *from < s->n;
+    return 0;
 }
 
 #endif

@@ -198,6 +198,19 @@ def test_scores_that_are_no_numbers_choose_experts_that_exist(
     assert got.shape == x.shape and not np.isfinite(got).all()
 
 
+@pytest.mark.parametrize("act", ["silu", "swiglu_oai"])
+def test_what_is_no_number_stays_so(native_library: Path, act: str) -> None:
+    kernels = select("native")
+    case = Case(act=act, biased=True)
+    layer = case.layer(kernels)
+    assert layer.ffn_gate_exps_bias is not None
+    layer.ffn_gate_exps_bias.data[3] = np.nan
+    with np.errstate(all="ignore"):
+        got, want = case.both(kernels, layer)
+    assert np.isnan(want).any() and not np.isnan(want).all()
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+
+
 def test_equal_scores_choose_the_first(native_library: Path) -> None:
     case = Case(n_tokens=1, n_experts=6, n_used=2)
     kernels = select("native")

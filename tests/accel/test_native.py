@@ -184,6 +184,26 @@ def test_a_forked_process_has_threads_of_its_own(native_library: Path) -> None:
     np.testing.assert_array_equal(kernels.matmul(x, weight), want)
 
 
+@pytest.mark.parametrize("n_tokens", [1, 3, 16])
+@pytest.mark.parametrize("name", ["Q4_0", "Q6_K", "F16", "F32"])
+def test_rows_are_shared_without_gaps(native_library: Path, name: str, n_tokens: int) -> None:
+    """Enough of them that threads take pieces, their own and others'; and too few for all."""
+    kernels, rng = select("native"), np.random.default_rng(6)
+    x = rng.standard_normal((n_tokens, 8192)).astype(np.float32)
+    before = load().n_threads
+    try:
+        for n in (1, 5, 33, 131, 407):
+            weight = kernels.pack(Tensor.from_array("w", rng.standard_normal((n, 8192)), name))
+            load().set_threads(1)
+            want = kernels.matmul(x, weight)
+            for threads in (2, 3, 5, 8):
+                load().set_threads(threads)
+                for _ in range(3):
+                    np.testing.assert_array_equal(kernels.matmul(x, weight), want)
+    finally:
+        load().set_threads(before)
+
+
 def test_an_instruction_set_that_is_not_there_is_refused(
     native_library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,7 +193,7 @@ def adapted(model: Model, n: int, type_name: str = "F32") -> list[Layer]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("type_name, n", [("F32", 1), ("F16", 2), ("Q8_0", 1)])
+@pytest.mark.parametrize(("type_name", "n"), [("F32", 1), ("F16", 2), ("Q8_0", 1)])
 @pytest.mark.parametrize("name", ["qwen2", "gemma2", "phi2"])
 def test_adapters_are_products_too(native_library: Path, name: str, n: int, type_name: str) -> None:
     found = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from abi_accel.build import TARGETS, same_wheel
 
 from abi.kernels import select
 from tests.oracle.cases import requantize, stories_path
@@ -28,6 +29,13 @@ for name in ("abi_accel.so", "abi_accel_relaxed.wasm"):
     shutil.copy(f"/mnt/{name}", folder)
 json.dumps(_library.load().isa)
 """
+
+
+def test_pyodide_loads_one_library_when_it_installs_the_wheel() -> None:
+    """All that end in .so; the other would fail in browsers that do not know it."""
+    names = [TARGETS[name].library for name in same_wheel("wasm32")]
+    assert [name for name in names if name.endswith(".so")] == ["abi_accel.so"]
+    assert len(names) == 2
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,7 @@ def test_a_policy_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 def test_threads_run_where_they_are_bound(native_library: Path, policy: str) -> None:
     environment = os.environ | {
         "ABI_AFFINITY": policy, "ABI_THREADS": "3", "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", WHERE], env=environment, capture_output=True, text=True

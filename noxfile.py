@@ -169,10 +169,8 @@ def bench(session: nox.Session) -> None:
     if not llama:
         session.install("cmake", "ninja", "scikit-build-core")
         given = (str(ROOT / ".nox" / "llama"), *ORACLE)
-        llama = (
-            session.run("python", "-m", "tests.bench.llama", *given, silent=True) or ""
-        ).strip()
-        llama = llama.splitlines()[-1]
+        said = session.run("python", "-m", "tests.bench.llama", *given, silent=True)
+        llama = str(said).strip().splitlines()[-1]
     out = Path(session.create_tmp())
     found = [str(out / "search.json")]
     session.run("python", "-m", "tests.bench.search", "--json", found[0])
@@ -293,11 +291,10 @@ def _install_oracle(session: nox.Session) -> None:
 def _build(session: nox.Session, project: Path, out: Path | None = None) -> Path:
     """Build a wheel and return its path."""
     folder = out or Path(session.create_tmp())
-    before = set(folder.glob("*.whl")) if out else set()
-    if not out:
-        for old in folder.glob("*.whl"):
-            old.unlink()
-    wheel_options = ("--quiet", "--no-deps", "--wheel-dir", str(folder))
-    session.run("python", "-m", "pip", "wheel", *wheel_options, str(project))
+    for old in () if out else folder.glob("*.whl"):
+        old.unlink()
+    before = set(folder.glob("*.whl"))
+    options = ("--quiet", "--no-deps", "--wheel-dir", str(folder), str(project))
+    session.run("python", "-m", "pip", "wheel", *options)
     (wheel,) = set(folder.glob("*.whl")) - before
     return wheel

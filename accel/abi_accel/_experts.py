@@ -5,15 +5,13 @@ from __future__ import annotations
 import ctypes
 
 from abi.errors import InputError
-from abi.kernels import Layer, Weight
+from abi.kernels import Experts, Layer, Weight
 from abi_accel._operations import Operations, UnsupportedLayer
 from abi_accel._weights import Native
 
 __all__ = ["feed"]
 
 _MOST_EXPERTS = 1024  # as experts.h has it
-
-Experts = tuple[Weight, ...]
 
 
 def feed(made: Operations, layer: Layer, h: int) -> int:
@@ -37,12 +35,12 @@ def _routed(made: Operations, layer: Layer, h: int) -> int:
     n, used = made.widths[scores], spec.n_expert_used
     if not 1 <= used <= n <= _MOST_EXPERTS:
         raise UnsupportedLayer
-    counts = n << 16 | used
+    counts = n << 16 | used  # as program.h has them
     way = (spec.expert_softmax == "used") | spec.expert_norm << 1
     routing = made.buffer(3 * (n + 1) + 4 * used)
     made.op("route", a=scores, out=routing, type=way, flag=counts)
     made.op("order", a=routing, out=routing, flag=counts)
-    table = _Table(made, routing, n, used)
+    table = _Table(made, routing, counts)
     if layer.ffn_gate_exps is None:
         inner = table.product(h, layer.ffn_up_exps, layer.ffn_up_exps_bias)
         made.act(inner)
@@ -58,8 +56,9 @@ def _routed(made: Operations, layer: Layer, h: int) -> int:
 class _Table:
     """Products by experts: each has a matrix, and rows are put together by them."""
 
-    def __init__(self, made: Operations, routing: int, n: int, used: int) -> None:
-        self._made, self._routing, self._n, self._used = made, routing, n, used
+    def __init__(self, made: Operations, routing: int, counts: int) -> None:
+        self._made, self._routing, self._counts = made, routing, counts
+        self._n, self._used = divmod(counts, 1 << 16)
         self._rounded: tuple[int, int] | None = None
 
     def product(
@@ -89,11 +88,10 @@ class _Table:
             for w in experts
         ):
             raise UnsupportedLayer
-        counts = self._n << 16 | used
         if self._rounded != (x, native.rounding):
             made.ops[-1].meet = True
             made.op("round_routed", a=x, b=self._routing, n=of_pairs, k=k,
-                    type=native.type, flag=counts)  # fmt: skip
+                    type=native.type, flag=self._counts)  # fmt: skip
             self._rounded, made.rounded = (x, native.rounding), None
         addresses = (ctypes.c_void_p * self._n)(*(Native.of(w).address for w in experts))
         made.kept += [addresses, *experts]
@@ -101,5 +99,5 @@ class _Table:
         return made.op(
             "experts", a=x, b=self._routing, out=made.buffer(rows * used), n=rows, k=k,
             w=ctypes.addressof(addresses), bias=made.vector(bias, self._n * rows),
-            type=native.type, flag=counts, meet=meet,
+            type=native.type, flag=self._counts, meet=meet,
         )  # fmt: skip

@@ -132,10 +132,8 @@ def _relaxed_simd() -> bool:
     from js import WebAssembly
     from pyodide.ffi import to_js
 
-    code = to_js(_RELAXED_DOT)
-    if (os.environ.get("ABI_NATIVE_ISA") or "relaxed") != "relaxed" or not WebAssembly.validate(
-        code
-    ):
+    code, asked = to_js(_RELAXED_DOT), os.environ.get("ABI_NATIVE_ISA") or "relaxed"
+    if asked != "relaxed" or not WebAssembly.validate(code):
         return False
     module = WebAssembly.Module.new(code)
     signed, unsigned = (-89, 13, -68, -53), (98, 62, 0, 127)

@@ -48,13 +48,12 @@ INLINE void amx_expand(int type, const uint8_t *w, size_t k, uint8_t *out) {
 }
 
 /* The minima's share of a superblock: what the sums of activations are multiplied by. */
-INLINE void amx_minima(int type, const uint8_t *w, struct layout l, const float *x,
-                       const int32_t *s, f32x16 *acc) {
-    const int parts = l.columns / l.part;
+INLINE void amx_minima(int type, const uint8_t *w, const struct numbers *numbers, const int parts,
+                       const float *x, const int32_t *s, f32x16 *acc) {
     f32x16 m = load_f16(w + 32), minimum[16], factor = load_f32(x) * -1.0f;
     float by[16 * AMX_TOKENS];
     UNROLL for (int j = 0; j < parts; j++) {
-        minimum[j] = part_minima(type, w, l, j) * m;
+        minimum[j] = part_minima(type, numbers, j) * m;
         i32x16 total = (i32x16)load_u8(s + AMX_TOKENS * j);
         store_f32(by + AMX_TOKENS * j, to_f32(total) * factor);
     }
@@ -100,16 +99,18 @@ INLINE void amx_tile(int type, const uint8_t *w, const uint8_t *codes, const str
     const int8_t *q = a->q + t * a->k;
     const float *x = a->d + t * blocks;
     const int32_t *s = a->s + t * blocks * parts;
+    struct numbers numbers;
     UNROLL for (int i = 0; i < AMX_TOKENS; i++) acc[i] = splat(0);
     amx_sums(0, q, codes, l.part, sums);
     for (size_t i = 0; i < n; i++) {
         const int part = (int)(i % parts);
         if (i + 1 < n) amx_sums((i + 1) & 1, q + (i + 1) * size, codes + (i + 1) * size, l.part, sums);
+        if (!part) read_numbers(type, w, &numbers);
         f32x16 scale = scales_of(type, w);
-        if (l.scales) scale *= part_scales(type, w + l.scales + 16 * part);
+        if (l.scales) scale *= part_scales(type, &numbers, part);
         amx_add(sums + (i & 1) * 256, scale, x, acc);
         if (part < parts - 1) continue;
-        if (type == Q2_K || l.minima) amx_minima(type, w, l, x, s + (i - part) * AMX_TOKENS, acc);
+        if (l.minima) amx_minima(type, w, &numbers, parts, x, s + (i - part) * AMX_TOKENS, acc);
         if (l.rounding == ROUND_8_1) {
             f32x16 m = load_f16(w + 32);
             const float *low = a->m + t * blocks + i * AMX_TOKENS;

@@ -52,10 +52,10 @@ INLINE void mmla_expand(int type, struct paired e, size_t k) {
             UNROLL for (int j = 0; j < 8; j++) v[j] -= (uint8_t)offset_of(type);
             UNROLL for (int j = 0; j < 8; j += 2) mmla_pair(v[j], v[j + 1], e.codes + 64 * j);
         }
-        for (int j = 0; l.scales && j < parts; j++)
-            *e.scales++ = whole_scales(type, e.w + l.scales + 16 * j);
-        for (int j = 0; (type == Q2_K || l.minima) && j < parts; j++)
-            *e.minima++ = whole_minima(type, e.w, l, j);
+        struct numbers numbers;
+        read_numbers(type, e.w, &numbers);
+        for (int j = 0; l.scales && j < parts; j++) *e.scales++ = whole_scales(type, &numbers, j);
+        for (int j = 0; l.minima && j < parts; j++) *e.minima++ = whole_minima(type, &numbers, j);
     }
 }
 
@@ -153,7 +153,7 @@ INLINE void mmla_tile(int type, const struct paired *e, const struct rounded *a,
                 float32x4_t low = of_two(a->m[row[0] * blocks + b], a->m[row[1] * blocks + b]);
                 acc[i] = vfmaq_f32(acc[i], twice_f32(&m, i / 2), low);
             }
-        if (type == Q2_K || l.minima) mmla_minima(e, a, rows, b, parts, &m, x, acc);
+        if (l.minima) mmla_minima(e, a, rows, b, parts, &m, x, acc);
     }
     UNROLL for (int i = 0; i < MMLA_SUMS; i++) {
         float *to = (float *)(out + i % 2 * 2) + i / 2 * 2;

@@ -134,13 +134,24 @@ INLINE void put_codes(int type, const uint8_t *code, int row, uint8_t *out) {
     }
 }
 
+/* Scales and minima of six bits each of 8 parts: the low four, then what is above them. */
+static void put_six(const struct row *r, uint8_t *out) {
+    for (int j = 0; j < 8; j++) {
+        const int at = 16 * (j % 4), second = j / 4;
+        out[at] |= (uint8_t)((r->scale[j] & 15) << 4 * second);
+        out[at + 64] |= (uint8_t)((r->minimum[j] & 15) << 4 * second);
+        out[at + 128] |= (uint8_t)(r->scale[j] >> 4 << 2 * second);
+        out[at + 128] |= (uint8_t)(r->minimum[j] >> 4 << (4 + 2 * second));
+    }
+}
+
 INLINE void put_row(int type, struct layout l, const struct row *r, int row, uint8_t *out) {
     int heads = type == MXFP4 ? 1 : 2, parts = l.columns / l.part;
     for (int i = 0; i < heads; i++) out[heads * row + i] = r->d[i];
-    if (type == Q4_1 || type == Q5_1 || type == Q2_K || l.minima)
+    if (type == Q4_1 || type == Q5_1 || l.minima)
         for (int i = 0; i < 2; i++) out[32 + 2 * row + i] = r->m[i];
-    for (int j = 0; l.scales && j < parts; j++) out[l.scales + 16 * j + row] = r->scale[j];
-    for (int j = 0; l.minima && j < parts; j++) out[l.minima + 16 * j + row] = r->minimum[j];
+    if (type == Q4_K || type == Q5_K) put_six(r, out + l.scales + row);
+    else for (int j = 0; l.scales && j < parts; j++) out[l.scales + 16 * j + row] = r->scale[j];
     for (int i = 0; i < l.columns / 32; i++)
         put_codes(type, r->code + 32 * i, row, out + l.codes + i * l.step);
 }

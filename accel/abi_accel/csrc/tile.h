@@ -116,25 +116,44 @@ INLINE f32x16 scales_of(int type, const uint8_t *p) {
     return (f32x16)((normal & ~small) | (tiny << (exponent & 1) & small));
 }
 
+/* A superblock's scales of parts, 16 bytes each, then the minima if they are not in the same byte. */
+struct numbers {
+    const uint8_t *at;
+    u8x64 room[4];
+};
+
+INLINE void read_numbers(int type, const uint8_t *w, struct numbers *s) {
+    s->at = w + layout_of(type).scales;
+    if (type != Q4_K && type != Q5_K) return;
+    const u8x64 scale = load_u8(s->at), minimum = load_u8(s->at + 64), high = load_u8(s->at + 128);
+    s->room[0] = (scale & 15) | (high << 4 & 48);
+    s->room[1] = scale >> 4 | (high << 2 & 48);
+    s->room[2] = (minimum & 15) | (high & 48);
+    s->room[3] = minimum >> 4 | (high >> 2 & 48);
+    s->at = (const uint8_t *)s->room;
+}
+
 /* The scales of a part, or its minima: whole numbers. */
-INLINE i32x16 whole_scales(int type, const uint8_t *p) {
+INLINE i32x16 whole_scales(int type, const struct numbers *numbers, int part) {
     u8x16 s;
-    __builtin_memcpy(&s, p, 16);
+    __builtin_memcpy(&s, numbers->at + 16 * part, 16);
     if (type == Q3_K || type == Q6_K || type == IQ4_XS)
         return __builtin_convertvector((i8x16)s, i32x16);
     return __builtin_convertvector(type == Q2_K ? s & 15 : s, i32x16);
 }
 
-INLINE i32x16 whole_minima(int type, const uint8_t *p, struct layout l, int part) {
+INLINE i32x16 whole_minima(int type, const struct numbers *numbers, int part) {
     u8x16 m;
-    __builtin_memcpy(&m, p + (type == Q2_K ? l.scales : l.minima) + 16 * part, 16);
+    __builtin_memcpy(&m, numbers->at + (type == Q2_K ? 0 : 128) + 16 * part, 16);
     return __builtin_convertvector(type == Q2_K ? m >> 4 : m, i32x16);
 }
 
-INLINE f32x16 part_scales(int type, const uint8_t *p) { return to_f32(whole_scales(type, p)); }
+INLINE f32x16 part_scales(int type, const struct numbers *numbers, int part) {
+    return to_f32(whole_scales(type, numbers, part));
+}
 
-INLINE f32x16 part_minima(int type, const uint8_t *p, struct layout l, int part) {
-    return to_f32(whole_minima(type, p, l, part));
+INLINE f32x16 part_minima(int type, const struct numbers *numbers, int part) {
+    return to_f32(whole_minima(type, numbers, part));
 }
 
 INLINE i32x16 dot(int type, i32x16 s, u8x64 w, int32_t x) {
@@ -155,12 +174,14 @@ INLINE void ask_for(const uint8_t *from, const int n, const int ahead) {
 INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, const int T,
                  f32x16 *acc) {
     const struct layout l = layout_of(type);
-    const int parts = l.columns / l.part, vectors = l.part / 4, minima = type == Q2_K || l.minima;
+    const int parts = l.columns / l.part, vectors = l.part / 4, minima = l.minima;
     const size_t blocks = a->k / l.columns, n_d = blocks, n_s = a->k / l.part;
     UNROLL for (int i = 0; i < T; i++) acc[i] = splat(0);
     for (size_t b = 0; b < blocks; b++, w += l.packed) {
         f32x16 sum[MOST], low[MOST];
+        struct numbers numbers;
         ask_for(w, l.codes, ahead_of(l));
+        read_numbers(type, w, &numbers);
         UNROLL for (int i = 0; i < T; i++) sum[i] = low[i] = splat(0);
         for (int part = 0; part < parts; part++) {
             const uint8_t *codes = w + l.codes + part * l.part / 32 * l.step;
@@ -168,8 +189,8 @@ INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, 
             u8x64 v[8];
             const int in = l.part == 16 ? part % 2 * 4 : 0; /* two parts of 16 are unpacked once */
             unpack(type, codes, v);
-            f32x16 scale = l.scales ? part_scales(type, w + l.scales + 16 * part) : splat(1);
-            f32x16 minimum = minima ? part_minima(type, w, l, part) : splat(0);
+            f32x16 scale = l.scales ? part_scales(type, &numbers, part) : splat(1);
+            f32x16 minimum = minima ? part_minima(type, &numbers, part) : splat(0);
             UNROLL for (int i = 0; i < T; i++) {
                 const int8_t *q = a->q + (t + i) * a->k + b * l.columns + part * l.part;
                 const int32_t total = a->s[(t + i) * n_s + b * parts + part];

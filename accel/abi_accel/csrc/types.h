@@ -2,7 +2,9 @@
  *
  * A group is 16 rows. Its superblocks (32 or 256 columns) follow each other; each begins with the
  * 16 float16 scales, and those of the minima where there are some, then the scales of parts of 16
- * or 32 columns, a byte a row, then the codes. Four columns of 16 rows are 64 bytes:
+ * or 32 columns, a byte a row, then the codes. Q4_K's and Q5_K's parts have six bits for a scale and
+ * for a minimum: 64 bytes with the low four of scales, those of part j + 4 above those of part j,
+ * 64 with the low four of minima, 64 with the rest of both. Four columns of 16 rows are 64 bytes:
  * `row 0: columns 0 1 2 3, row 1: ...`; 32 columns are 8 such vectors, numbered 0 to 7:
  *
  *   8 bits  one after the other
@@ -32,7 +34,7 @@ struct layout {
     uint16_t part;     /* columns under one scale */
     uint16_t bytes;    /* of a superblock of one row in a file */
     uint16_t scales;   /* where the parts' scales are, 0 for none */
-    uint16_t minima;   /* where the parts' minima are, 0 for none */
+    uint16_t minima;   /* whether parts have minima */
     uint16_t codes;
     uint16_t step;     /* bytes of the codes of 32 columns */
     uint16_t packed;   /* bytes of a superblock of 16 rows */
@@ -48,10 +50,10 @@ static inline __attribute__((always_inline)) struct layout layout_of(int type) {
     case Q8_0: return (struct layout){32, 32, 34, 0, 0, 32, 512, 544, ROUND_8_0};
     case IQ4_NL: return (struct layout){32, 32, 18, 0, 0, 32, 256, 288, ROUND_8_0};
     case MXFP4: return (struct layout){32, 32, 17, 0, 0, 16, 256, 272, ROUND_8_0};
-    case Q2_K: return (struct layout){256, 16, 84, 64, 0, 320, 128, 1344, ROUND_8_K};
+    case Q2_K: return (struct layout){256, 16, 84, 64, 1, 320, 128, 1344, ROUND_8_K};
     case Q3_K: return (struct layout){256, 16, 110, 32, 0, 288, 192, 1824, ROUND_8_K};
-    case Q4_K: return (struct layout){256, 32, 144, 64, 192, 320, 256, 2368, ROUND_8_K};
-    case Q5_K: return (struct layout){256, 32, 176, 64, 192, 320, 320, 2880, ROUND_8_K};
+    case Q4_K: return (struct layout){256, 32, 144, 64, 1, 256, 256, 2304, ROUND_8_K};
+    case Q5_K: return (struct layout){256, 32, 176, 64, 1, 256, 320, 2816, ROUND_8_K};
     case Q6_K: return (struct layout){256, 16, 210, 32, 0, 288, 384, 3360, ROUND_8_K};
     case IQ4_XS: return (struct layout){256, 32, 136, 32, 0, 160, 256, 2208, ROUND_8_K};
     default: return (struct layout){0};

@@ -71,18 +71,19 @@ INLINE void vnni_expand(int type, struct expanded e, size_t k) {
     const int parts = l.columns / l.part, each = 32 / l.part;
     for (size_t b = 0; b < k / l.columns; b++, e.w += l.packed) {
         i32x16 base = splat_i32(0), sums[2];
+        struct numbers numbers;
+        read_numbers(type, e.w, &numbers);
         for (int i = 0; i < l.columns / 32; i++, e.codes += 512) {
             vnni_bytes(type, e.w + l.codes + i * l.step, e.codes, l.part, sums);
             UNROLL for (int j = 0; j < each; j++) {
                 i32x16 scale = splat_i32(1);
-                if (l.scales) *e.scales++ = scale = whole_scales(type, e.w + l.scales + 16 * (i * each + j));
+                if (l.scales) *e.scales++ = scale = whole_scales(type, &numbers, i * each + j);
                 base -= scale * sums[j];
             }
         }
         e.base[b] = base;
-        if (type == Q2_K || l.minima)
-            for (int j = 0; j < parts; j += 2)
-                *e.minima++ = whole_minima(type, e.w, l, j) | whole_minima(type, e.w, l, j + 1) << 16;
+        for (int j = 0; l.minima && j < parts; j += 2)
+            *e.minima++ = whole_minima(type, &numbers, j) | whole_minima(type, &numbers, j + 1) << 16;
     }
 }
 
@@ -157,7 +158,7 @@ INLINE void vnni_tile(int type, const struct expanded *e, const struct rounded *
             acc[i] = fma16(to_f32(sum[i]), d[r] * splat(a->d[at]), acc[i]);
             if (l.rounding == ROUND_8_1) acc[i] = fma16(m[r], splat(a->m[at]), acc[i]);
         }
-        if (type == Q2_K || l.minima) vnni_minima(e, a, rows, b, parts, m, acc);
+        if (l.minima) vnni_minima(e, a, rows, b, parts, m, acc);
     }
 }
 

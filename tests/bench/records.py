@@ -42,6 +42,9 @@ class Record:
         The spread of our runs, as a share of the median.
     more : bool
         Whether more is better.
+    beside : float, optional
+        Ours by the best of the others, run by run: what a machine does that changes between runs,
+        it does to both.
     """
 
     group: str
@@ -50,10 +53,13 @@ class Record:
     values: Mapping[str, float]
     noise: float
     more: bool = True
+    beside: float | None = None
 
     @property
     def ratio(self) -> float | None:
         """Ours by the best of the others, such that more is better; None if there is no other."""
+        if self.beside is not None:
+            return self.beside
         others = [value for name, value in self.values.items() if name != _OURS]
         if not others or _OURS not in self.values:
             return None
@@ -68,7 +74,19 @@ def measured(
     values = {program: statistics.median(each) for program, each in runs.items()}
     own = runs.get(_OURS, [0.0])
     noise = (max(own) - min(own)) / values[_OURS] if values.get(_OURS) else 0.0
-    return Record(group, name, unit, values, noise, more)
+    return Record(group, name, unit, values, noise, more, _beside(values, runs, more))
+
+
+def _beside(
+    values: Mapping[str, float], runs: Mapping[str, Sequence[float]], more: bool
+) -> float | None:
+    """The median of our runs by the best other's, each by the one beside it."""
+    others = sorted((value, name) for name, value in values.items() if name != _OURS)
+    own = runs.get(_OURS, [])
+    best = runs[others[-1 if more else 0][1]] if others else []
+    if not own or len(own) != len(best):
+        return None
+    return statistics.median(a / b if more else b / a for a, b in zip(own, best, strict=True))
 
 
 def machine() -> str:
@@ -148,8 +166,8 @@ def main() -> int:
 _PAGE = """# Benchmarks
 
 Written by `nox -s bench` from what it measured: programs in turn in one run, medians, the same
-threads; "ratio" is ours by the best of the others, more is better. Machines differ and are shared:
-look at the ratios, and run it on yours. This one: {}.
+threads; "ratio" is ours by the best of the others, run by run, its median; more is better. Machines
+differ and are shared: look at the ratios, and run it on yours. This one: {}.
 
 """
 

@@ -11,7 +11,13 @@ def test_a_record_is_medians_and_the_spread_of_ours() -> None:
     found = measured("search", "1 thread", "1/s", {"abi": [90, 100, 120], "peer": [50, 60, 40]})
     assert found.values == {"abi": 100, "peer": 50}
     assert found.noise == 0.3
-    assert found.ratio == 2
+
+
+def test_the_ratio_is_of_runs_side_by_side() -> None:
+    """A machine that is slow for a while is slow for both."""
+    runs = {"abi": [100.0, 50.0, 100.0], "peer": [80.0, 40.0, 40.0], "b": [1.0, 2.0, 3.0]}
+    assert measured("g", "n", "1/s", runs).ratio == 1.25
+    assert measured("g", "n", "1/s", {**runs, "peer": [80.0, 40.0]}).ratio == 100 / 60
 
 
 def test_where_less_is_better_the_ratio_is_turned() -> None:

@@ -148,9 +148,9 @@ static void put_six(const struct row *r, uint8_t *out) {
 INLINE void put_row(int type, struct layout l, const struct row *r, int row, uint8_t *out) {
     int heads = type == MXFP4 ? 1 : 2, parts = l.columns / l.part;
     for (int i = 0; i < heads; i++) out[heads * row + i] = r->d[i];
-    if (type == Q4_1 || type == Q5_1 || l.minima)
+    if (l.minima || l.rounding == ROUND_8_1)
         for (int i = 0; i < 2; i++) out[32 + 2 * row + i] = r->m[i];
-    if (type == Q4_K || type == Q5_K) put_six(r, out + l.scales + row);
+    if (is_six(type)) put_six(r, out + l.scales + row);
     else for (int j = 0; l.scales && j < parts; j++) out[l.scales + 16 * j + row] = r->scale[j];
     for (int i = 0; i < l.columns / 32; i++)
         put_codes(type, r->code + 32 * i, row, out + l.codes + i * l.step);

@@ -116,7 +116,8 @@ INLINE f32x16 scales_of(int type, const uint8_t *p) {
     return (f32x16)((normal & ~small) | (tiny << (exponent & 1) & small));
 }
 
-/* A superblock's scales of parts, 16 bytes each, then the minima if they are not in the same byte. */
+/* A superblock's scales of parts, 16 bytes each, then the minima if they are not in the same byte:
+ * where they lie among the weights, or in `room`. Not to be copied. */
 struct numbers {
     const uint8_t *at;
     u8x64 room[4];
@@ -124,7 +125,7 @@ struct numbers {
 
 INLINE void read_numbers(int type, const uint8_t *w, struct numbers *s) {
     s->at = w + layout_of(type).scales;
-    if (type != Q4_K && type != Q5_K) return;
+    if (!is_six(type)) return;
     const u8x64 scale = load_u8(s->at), minimum = load_u8(s->at + 64), high = load_u8(s->at + 128);
     s->room[0] = (scale & 15) | (high << 4 & 48);
     s->room[1] = scale >> 4 | (high << 2 & 48);
@@ -174,7 +175,7 @@ INLINE void ask_for(const uint8_t *from, const int n, const int ahead) {
 INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, const int T,
                  f32x16 *acc) {
     const struct layout l = layout_of(type);
-    const int parts = l.columns / l.part, vectors = l.part / 4, minima = l.minima;
+    const int parts = l.columns / l.part, vectors = l.part / 4;
     const size_t blocks = a->k / l.columns, n_d = blocks, n_s = a->k / l.part;
     UNROLL for (int i = 0; i < T; i++) acc[i] = splat(0);
     for (size_t b = 0; b < blocks; b++, w += l.packed) {
@@ -190,21 +191,21 @@ INLINE void tile(int type, const uint8_t *w, const struct rounded *a, size_t t, 
             const int in = l.part == 16 ? part % 2 * 4 : 0; /* two parts of 16 are unpacked once */
             unpack(type, codes, v);
             f32x16 scale = l.scales ? part_scales(type, &numbers, part) : splat(1);
-            f32x16 minimum = minima ? part_minima(type, &numbers, part) : splat(0);
+            f32x16 minimum = l.minima ? part_minima(type, &numbers, part) : splat(0);
             UNROLL for (int i = 0; i < T; i++) {
                 const int8_t *q = a->q + (t + i) * a->k + b * l.columns + part * l.part;
                 const int32_t total = a->s[(t + i) * n_s + b * parts + part];
                 i32x16 s = splat_i32(-offset_of(type) * total);
                 UNROLL for (int j = 0; j < vectors; j++) s = dot(type, s, v[in + j], load_i32(q + 4 * j));
                 sum[i] = l.scales ? fma16(to_f32(s), scale, sum[i]) : to_f32(s);
-                if (minima) low[i] = fma16(minimum, splat((float)total), low[i]);
+                if (l.minima) low[i] = fma16(minimum, splat((float)total), low[i]);
             }
         }
-        f32x16 d = scales_of(type, w), m = minima || l.rounding == ROUND_8_1 ? load_f16(w + 32) : d;
+        f32x16 d = scales_of(type, w), m = l.minima || l.rounding == ROUND_8_1 ? load_f16(w + 32) : d;
         UNROLL for (int i = 0; i < T; i++) {
             float x = a->d[(t + i) * n_d + b];
             acc[i] = fma16(sum[i], d * splat(x), acc[i]);
-            if (minima) acc[i] = fma16(low[i], m * splat(-x), acc[i]);
+            if (l.minima) acc[i] = fma16(low[i], m * splat(-x), acc[i]);
             if (l.rounding == ROUND_8_1) acc[i] = fma16(m, splat(a->m[(t + i) * n_d + b]), acc[i]);
         }
     }

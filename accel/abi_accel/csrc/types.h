@@ -60,6 +60,11 @@ static inline __attribute__((always_inline)) struct layout layout_of(int type) {
     }
 }
 
+/* Whether a part's scale and minimum have six bits each. */
+static inline __attribute__((always_inline)) int is_six(int type) {
+    return type == Q4_K || type == Q5_K;
+}
+
 /* The values of IQ4_NL and IQ4_XS codes, and twice those of MXFP4's. */
 #define VALUES_IQ4 -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113
 #define VALUES_E2M1 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12
